@@ -1,0 +1,64 @@
+"""Checks of what comes in from users: each names the argument, the value and the fix."""
+
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+
+def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
+    """Return `value` as an int if it is a whole number in [least, most].
+
+    Raises:
+        TypeError: if it is not a whole number.
+        ValueError: if it lies outside the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if value < least or (most is not None and value > most):
+        bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name} must be {bounds}, got {value}")
+    return int(value)
+
+
+def real(name: str, value: Any, least: float = -math.inf, above: float = -math.inf) -> float:
+    """Return `value` as a float if it is finite, at least `least` and greater than `above`.
+
+    Raises:
+        TypeError: if it is not a number.
+        ValueError: if it is NaN, infinite or out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, got {value}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least:g}, got {value:g}")
+    if value <= above:
+        raise ValueError(f"{name} must be greater than {above:g}, got {value:g}")
+    return float(value)
+
+
+def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
+    """Return `value` if it is among `choices`.
+
+    Raises:
+        ValueError: with the list of choices, if it is not.
+    """
+    choices = list(choices)
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+    return value
+
+
+def bits_per_symbol(value: Any, modulation: str = "qam") -> int:
+    """Return a valid number of bits per symbol; square QAM takes 2, 4, 6, 8 or 10.
+
+    Raises:
+        TypeError: if it is not a whole number.
+        ValueError: if it is out of range, or odd for square QAM.
+    """
+    value = whole("bits_per_symbol", value, 1, 10)
+    if modulation == "qam" and value % 2:
+        raise ValueError(f"bits_per_symbol must be even for square QAM (2, 4, 6, 8 or 10), got {value}")
+    return value

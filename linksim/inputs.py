@@ -1,0 +1,66 @@
+"""Checks of the tensors that are given to a link."""
+
+import torch
+from torch import Tensor
+
+from linksim.config import LinkConfig
+from linksim.signals import Draw
+
+
+def check_snr(snr_db: float | Tensor, frames: int, dtype: torch.dtype) -> Tensor:
+    """Return [frames] Es/N0 in dB.
+
+    Args:
+        snr_db: one number, or one per frame.
+        frames: B.
+        dtype: of the result.
+
+    Raises:
+        ValueError: if the shape does not fit or a value is not finite.
+    """
+    snr = torch.as_tensor(snr_db, dtype=dtype)
+    if snr.dim() > 1 or (snr.dim() == 1 and snr.shape[0] != frames):
+        raise ValueError(
+            f"snr_db must be one number or one per frame, [{frames}], got shape {list(snr.shape)}"
+        )
+    if not bool(torch.isfinite(snr).all()):
+        raise ValueError(f"snr_db must be finite, got {snr_db}")
+    return snr.expand(frames)
+
+
+def check_input(
+    config: LinkConfig, latents: Tensor | None, index: Tensor | None, bits: Tensor | None, draw: Draw | None
+) -> Draw:
+    """Check what is to be transmitted and return the draw.
+
+    Raises:
+        TypeError: unless exactly one of latents, index and bits is given, and a draw.
+        ValueError: if shapes or values do not fit the configuration.
+    """
+    inputs = {"latents": latents, "index": index, "bits": bits}
+    given = [(name, value) for name, value in inputs.items() if value is not None]
+    if len(given) != 1:
+        names = ", ".join(name for name, _ in given) or "none"
+        raise TypeError(f"give exactly one of latents, index and bits, got {names}")
+    if not isinstance(draw, Draw):
+        raise TypeError(f"draw must come from link.draw(...), got {type(draw).__name__}")
+    name, value = given[0]
+    tail = {
+        "latents": (config.tokens, config.embedding_dim),
+        "index": (config.tokens,),
+        "bits": (config.layout.information_bits,),
+    }[name]
+    if value.dim() != len(tail) + 1 or tuple(value.shape[1:]) != tail:
+        raise ValueError(f"{name} must have shape [B, {', '.join(map(str, tail))}], got {list(value.shape)}")
+    if value.shape[0] != len(draw):
+        raise ValueError(f"{name} has {value.shape[0]} frames, but the draw has {len(draw)}")
+    if name != "latents":
+        _check_values(name, value, config.codebook_size if name == "index" else 2)
+    return draw
+
+
+def _check_values(name: str, value: Tensor, limit: int) -> None:
+    if name == "index" and (value.is_floating_point() or value.dtype == torch.bool):
+        raise TypeError(f"index must hold integers, got {value.dtype}")
+    if not bool(((value >= 0) & (value < limit) & (value == value.round())).all()):
+        raise ValueError(f"{name} must hold whole numbers from 0 to {limit - 1}")

@@ -1,0 +1,1 @@
+"""Confidence intervals for counted results, and closed-form error rates to hold them against."""

@@ -1,0 +1,119 @@
+"""Bits to symbols and received symbols to LLRs."""
+
+import torch
+from torch import Tensor
+
+from linksim import checks, sionna_bridge
+from linksim.config import BACKENDS, DEMAPPERS
+
+
+class Modem:
+    """Modulation and soft demodulation, bit for bit as deployed.
+
+    Gray-labelled square QAM of 3GPP TS 38.211, section 5.1, with unit mean energy, or any labelled set of
+    points. Tensors may lie on any device; precision follows the input.
+
+    Args:
+        bits_per_symbol: m; 2, 4, 6, 8 or 10 for square QAM.
+        demapper: "app" for exact LLRs, "maxlog" for their maximum approximation.
+        backend: what computes; "sionna".
+        constellation: [2^m] complex points, in the order of their MSB-first labels, normalised here to unit
+            mean energy; None for square QAM.
+
+    Raises:
+        TypeError: if an argument has the wrong type.
+        ValueError: if an argument is out of range, or points are not finite or not 2^m many.
+
+    Example:
+        >>> import torch
+        >>> modem = Modem(bits_per_symbol=4)
+        >>> symbols = modem.modulate(torch.tensor([0, 0, 0, 0, 1, 1, 1, 1]))
+        >>> modem.demodulate(symbols, 0.1).gt(0).int().tolist()
+        [0, 0, 0, 0, 1, 1, 1, 1]
+    """
+
+    def __init__(
+        self,
+        bits_per_symbol: int = 4,
+        demapper: str = "app",
+        backend: str = "sionna",
+        constellation: Tensor | None = None,
+    ) -> None:
+        modulation = "qam" if constellation is None else "custom"
+        self.bits_per_symbol = checks.bits_per_symbol(bits_per_symbol, modulation)
+        self.demapper = checks.one_of("demapper", demapper, DEMAPPERS)
+        self.backend = checks.one_of("backend", backend, BACKENDS)
+        self._points = None if constellation is None else self._normalised(constellation)
+
+    def _normalised(self, constellation: Tensor) -> tuple[complex, ...]:
+        points = torch.as_tensor(constellation).detach().to("cpu", torch.complex128)
+        if points.shape != (2**self.bits_per_symbol,):
+            raise ValueError(
+                f"constellation must have shape [{2**self.bits_per_symbol}], one point for each label of "
+                f"{self.bits_per_symbol} bits, got {list(points.shape)}"
+            )
+        energy = points.abs().square().mean()
+        if not torch.isfinite(energy) or energy == 0:
+            raise ValueError("constellation must have finite points that are not all zero")
+        return tuple((points / energy.sqrt()).tolist())
+
+    def constellation(self, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
+        """The points, in the order of their MSB-first labels.
+
+        Args:
+            dtype: float32 or float64, the precision.
+            device: where they shall lie.
+
+        Returns:
+            [2^m] complex tensor.
+        """
+        return self._mapper(sionna_bridge.precision_of(dtype), torch.device(device)).constellation()
+
+    def _mapper(self, precision: str, device: torch.device) -> sionna_bridge.Mapper:
+        name = sionna_bridge.device_name(device)
+        return sionna_bridge.mapper(self._points, self.bits_per_symbol, precision, name)
+
+    def modulate(self, bits: Tensor) -> Tensor:
+        """Map bits to symbols.
+
+        Args:
+            bits: [..., S·m] zeros and ones, any dtype; float64 bits give complex128 symbols.
+
+        Returns:
+            [..., S] complex symbols.
+
+        Raises:
+            ValueError: if the last dimension is not a multiple of m.
+        """
+        if bits.dim() == 0 or bits.shape[-1] % self.bits_per_symbol:
+            raise ValueError(
+                f"the last dimension of bits must be a multiple of {self.bits_per_symbol}, "
+                f"got shape {list(bits.shape)}"
+            )
+        precision = "double" if bits.dtype == torch.float64 else "single"
+        return self._mapper(precision, bits.device)(bits)
+
+    def demodulate(self, received: Tensor, noise_variance: float | Tensor) -> Tensor:
+        """Compute LLRs, ln P(b=1)/P(b=0); the textbook sign is the opposite.
+
+        Args:
+            received: [..., S] complex symbols.
+            noise_variance: total variance of the complex noise, a number or a tensor that broadcasts to
+                `received`.
+
+        Returns:
+            [..., S·m] real LLRs, finite for finite input.
+
+        Raises:
+            TypeError: if `received` is not complex.
+            ValueError: if `noise_variance` is a number and negative or not finite.
+        """
+        if not received.is_complex():
+            raise TypeError(f"received must be a complex tensor, got {received.dtype}")
+        if isinstance(noise_variance, (int, float)):
+            checks.real("noise_variance", noise_variance, least=0)
+        precision = sionna_bridge.precision_of(received.dtype)
+        device = sionna_bridge.device_name(received.device)
+        variance = torch.as_tensor(noise_variance, dtype=received.real.dtype, device=received.device)
+        block = sionna_bridge.demapper(self.demapper, self._points, self.bits_per_symbol, precision, device)
+        return block(received, variance)

@@ -1,0 +1,127 @@
+"""What goes through a link: everything random about a transmission, and everything it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from linksim.metrics import mismatch
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Everything random about the transmission of B frames, as a value.
+
+    Paths consume a draw without changing it, so the soft path, the hard path and any mixture see the same
+    channel, and one frame can be run again alone.
+
+    Attributes:
+        snr_db: [B] Es/N0 of each frame in dB.
+        channel: what the channel drew, by name; the first dimension of each tensor counts frames.
+        uniforms: [B, N] numbers in [0, 1) with which a soft assignment is sampled.
+    """
+
+    snr_db: Tensor
+    channel: dict[str, Tensor]
+    uniforms: Tensor
+
+    def __len__(self) -> int:
+        return self.snr_db.shape[0]
+
+    def __getitem__(self, frames: int | slice | Sequence[int] | Tensor) -> Draw:
+        """Select frames by slice, number, list of numbers or index tensor; always keeps the frame axis."""
+        if isinstance(frames, int):
+            if not -len(self) <= frames < len(self):
+                raise IndexError(f"frame {frames} is not among the {len(self)} frames of this draw")
+            frames = [frames]
+        return self._map(lambda tensor: tensor[frames])
+
+    def to(self, *args: Any, **kwargs: Any) -> Draw:
+        """Move to a device, as `torch.Tensor.to` does."""
+        return self._map(lambda tensor: tensor.to(*args, **kwargs))
+
+    def _map(self, function: Any) -> Draw:
+        return Draw(
+            snr_db=function(self.snr_db),
+            channel={name: function(tensor) for name, tensor in self.channel.items()},
+            uniforms=function(self.uniforms),
+        )
+
+    @staticmethod
+    def cat(draws: Sequence[Draw]) -> Draw:
+        """Join draws along the frame axis."""
+        return Draw(
+            snr_db=torch.cat([draw.snr_db for draw in draws]),
+            channel={name: torch.cat([draw.channel[name] for draw in draws]) for name in draws[0].channel},
+            uniforms=torch.cat([draw.uniforms for draw in draws]),
+        )
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one transmission of B frames left behind at each stage.
+
+    A field is None where the path has no such signal: the hard path has no assignment and no symbol
+    probabilities, and frames given as raw bits have no index.
+
+    Attributes:
+        latents: [B, N, D] latents as the quantizer compares them with codewords (layer-normalised).
+        index: [B, N] int64 transmitted indices; on the soft path, the most probable ones.
+        assignment: [B, N, K] distribution over the codebook (soft quantization only).
+        quantized: [B, N, D] quantized embeddings at the transmitter.
+        bits: [B, S·m] transmitted bits, padding included, as floats; probabilities of 1 on the soft path.
+        symbol_probabilities: [B, S, M] distribution of each symbol after sharpening, in the order of the
+            MSB-first labels (soft mapping only).
+        symbols: [B, S] complex transmitted symbols; their mean on the soft path.
+        received: [B, S] complex channel output.
+        llr: [B, L] ln P(bit = 1)/P(bit = 0) of each information bit (the textbook sign is the opposite).
+        posterior: [B, N, K] receiver's distribution over the valid codewords.
+        decoded_index: [B, N] int64 most probable codeword.
+        embedding: [B, N, D] what the receiver hands on.
+        surrogate: the soft trace whose gradient a differentiable hard transmission borrows.
+    """
+
+    latents: Tensor | None = None
+    index: Tensor | None = None
+    assignment: Tensor | None = None
+    quantized: Tensor | None = None
+    bits: Tensor | None = None
+    symbol_probabilities: Tensor | None = None
+    symbols: Tensor | None = None
+    received: Tensor | None = None
+    llr: Tensor | None = None
+    posterior: Tensor | None = None
+    decoded_index: Tensor | None = None
+    embedding: Tensor | None = None
+    surrogate: Trace | None = None
+
+    def detach(self) -> Trace:
+        """The same trace cut off from the graph, without its surrogate."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "surrogate"}
+        return Trace(**{name: None if t is None else t.detach() for name, t in tensors.items()})
+
+    def replace(self, **changes: Any) -> Trace:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+    def compare(self, reference: Trace) -> dict[str, float]:
+        """Mismatch of this trace against a reference on the same draw, stage by stage.
+
+        Normalised errors are energies of the difference over the energy of the reference, summed over all
+        frames; disagreements are shares. Stages that either trace lacks are left out.
+
+        Returns:
+            A dictionary of figures in the order of the stages: `vq_nmse`, `bit_disagreement`, `symbol_nmse`,
+            `received_nmse`, `llr_nmse`, `llr_sign_disagreement`, `index_disagreement`, `embedding_nmse`.
+        """
+        figures: dict[str, float] = {}
+        for name, (stage, measure) in mismatch.STAGES.items():
+            mine, theirs = getattr(self, stage), getattr(reference, stage)
+            if mine is not None and theirs is not None:
+                error, scale = measure(mine.detach(), theirs.detach())
+                figures[name] = float(error.sum() / scale.sum().clamp_min(torch.finfo(scale.dtype).tiny))
+        return figures

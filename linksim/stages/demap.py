@@ -1,0 +1,31 @@
+"""Demap: received symbols to LLRs of the information bits; one function on both paths."""
+
+import torch
+from torch import Tensor
+
+from linksim.frame import FrameLayout
+from linksim.modem import Modem
+
+
+class Demap:
+    """Divide by the gain, compute LLRs, strip those of the pad bits."""
+
+    def __init__(self, layout: FrameLayout, modem: Modem) -> None:
+        self.layout = layout
+        self.modem = modem
+
+    def __call__(self, received: Tensor, gain: Tensor, noise_variance: Tensor) -> Tensor:
+        """Compute LLRs.
+
+        Args:
+            received: [B, S] complex.
+            gain: what the symbols were multiplied with; broadcasts to [B, S].
+            noise_variance: of the received symbols; broadcasts to [B, S].
+
+        Returns:
+            [B, L] ln P(b=1)/P(b=0).
+        """
+        power = gain.abs().square().clamp_min(torch.finfo(noise_variance.dtype).tiny)
+        equalised = received * (gain.conj() / power if gain.is_complex() else gain / power)
+        llr = self.modem.demodulate(equalised, noise_variance / power)
+        return llr[:, : self.layout.information_bits]

@@ -1,0 +1,75 @@
+"""Quantize: latents to codebook indices."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import layer_norm
+
+
+class Quantize(nn.Module):
+    """Nearest codeword (hard), or a distribution over the codebook (soft).
+
+    Latents are layer-normalised token by token, without parameters, so that distances have one scale. The two
+    maps share their distances, computed in float64: the most probable codeword of the soft map is the hard
+    index at every temperature, whatever else is in the batch.
+    """
+
+    def normalise(self, latents: Tensor) -> Tensor:
+        """Layer-normalise each token.
+
+        Args:
+            latents: [B, N, D].
+
+        Returns:
+            [B, N, D] latents of zero mean and unit variance over D (for D = 1, as given).
+        """
+        return layer_norm(latents, latents.shape[-1:]) if latents.shape[-1] > 1 else latents
+
+    def hard(self, latents: Tensor, codebook: Tensor) -> Tensor:
+        """Index of the nearest codeword.
+
+        Args:
+            latents: [B, N, D], normalised.
+            codebook: [K, D].
+
+        Returns:
+            [B, N] int64 indices.
+        """
+        return squared_distances(latents, codebook).argmin(-1)
+
+    def soft(self, latents: Tensor, codebook: Tensor, temperature: float) -> Tensor:
+        """Distribution over the codebook, softmax(−d²/(√D·T)).
+
+        Args:
+            latents: [B, N, D], normalised.
+            codebook: [K, D].
+            temperature: T > 0.
+
+        Returns:
+            [B, N, K] probabilities.
+        """
+        scale = latents.shape[-1] ** 0.5 * temperature
+        logits = -squared_distances(latents, codebook) / scale
+        return logits.softmax(-1).to(latents.dtype)
+
+    def sample(self, assignment: Tensor, uniforms: Tensor) -> Tensor:
+        """Draw one index per token from a distribution by inverting its cumulative sum.
+
+        Args:
+            assignment: [B, N, K] probabilities.
+            uniforms: [B, N] numbers in [0, 1).
+
+        Returns:
+            [B, N] int64 indices; a one-hot distribution gives its index for every uniform.
+        """
+        cumulative = assignment.detach().double().cumsum(-1)
+        target = uniforms.double().unsqueeze(-1) * cumulative[..., -1:]
+        return (
+            torch.searchsorted(cumulative, target, right=True).squeeze(-1).clamp_max(assignment.shape[-1] - 1)
+        )
+
+
+def squared_distances(latents: Tensor, codebook: Tensor) -> Tensor:
+    """[..., K] float64 squared Euclidean distances of [..., D] latents to [K, D] codewords."""
+    latents, codebook = latents.double(), codebook.double()
+    cross = latents @ codebook.T
+    return latents.square().sum(-1, keepdim=True) - 2 * cross + codebook.square().sum(-1)
