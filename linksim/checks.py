@@ -21,8 +21,10 @@ def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
     return int(value)
 
 
-def real(name: str, value: Any, least: float = -math.inf, above: float = -math.inf) -> float:
-    """Return `value` as a float if it is finite, at least `least` and greater than `above`.
+def real(
+    name: str, value: Any, least: float = -math.inf, above: float = -math.inf, most: float = math.inf
+) -> float:
+    """Return `value` as a float if it is finite, in [least, most] and greater than `above`.
 
     Raises:
         TypeError: if it is not a number.
@@ -36,6 +38,8 @@ def real(name: str, value: Any, least: float = -math.inf, above: float = -math.i
         raise ValueError(f"{name} must be at least {least:g}, got {value:g}")
     if value <= above:
         raise ValueError(f"{name} must be greater than {above:g}, got {value:g}")
+    if value > most:
+        raise ValueError(f"{name} must be at most {most:g}, got {value:g}")
     return float(value)
 
 

@@ -33,7 +33,12 @@ def device_name(device: torch.device) -> str:
     return f"cuda:{device.index or 0}" if device.type == "cuda" else device.type
 
 
+# Cached blocks outlive their first use, which may be in inference mode; their tensors must serve training too.
+_not_inference = torch.inference_mode(False)
+
+
 @lru_cache(maxsize=128)
+@_not_inference
 def _constellation(
     points: tuple[complex, ...] | None, width: int, precision: str, device: str
 ) -> Constellation:
@@ -44,6 +49,7 @@ def _constellation(
 
 
 @lru_cache(maxsize=128)
+@_not_inference
 def mapper(points: tuple[complex, ...] | None, width: int, precision: str, device: str) -> Mapper:
     """Sionna's mapper for a labelled point set, or for Gray QAM if `points` is None."""
     constellation = _constellation(points, width, precision, device)
@@ -51,6 +57,7 @@ def mapper(points: tuple[complex, ...] | None, width: int, precision: str, devic
 
 
 @lru_cache(maxsize=128)
+@_not_inference
 def demapper(
     method: str, points: tuple[complex, ...] | None, width: int, precision: str, device: str
 ) -> Demapper:

@@ -118,9 +118,7 @@ def newcombe_paired(
     return difference, max(low, -1.0), min(high, 1.0)
 
 
-def ratio(
-    numerators: ArrayLike, denominators: ArrayLike, level: float = 0.95
-) -> tuple[float, float, float]:
+def ratio(numerators: ArrayLike, denominators: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
     """Ratio of two sums over independent clusters, sum(numerators) / sum(denominators), with an interval.
 
     Student-t interval from the linearised variance (Cochran, Sampling Techniques, 3rd ed., section 6.4): what
@@ -165,6 +163,8 @@ def clustered_proportion(
     The interval of `ratio`, clipped to [0, 1]. Without a single error (or a single success) that interval
     would have zero width, so the other end is then the exact binomial one with clusters as trials. For
     clusters of equal size this is conservative: the error rate cannot exceed the share of clusters in error.
+    Wait for errors in a few dozen clusters: with five clusters in error a 95 % interval covers about 89 %,
+    and where it misses, its upper end is nearly always too low.
 
     Args:
         errors: [clusters], errors in each cluster, whole numbers >= 0.
@@ -233,7 +233,9 @@ def _checked_clusters(
     arrays = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     for name, values in zip((first_name, second_name), arrays, strict=True):
         if values.ndim != 1 or values.size == 0:
-            raise ValueError(f"{name} has shape {values.shape}: pass one number for each of at least 1 cluster")
+            raise ValueError(
+                f"{name} has shape {values.shape}: pass one number for each of at least 1 cluster"
+            )
         if not np.isfinite(values).all():
             raise ValueError(f"{name} holds a value that is not finite: remove that cluster")
     if len(arrays[0]) != len(arrays[1]):

@@ -24,9 +24,10 @@ def qam_ber(bits_per_symbol: int, snr_db: float, channel: str = "awgn", demapper
 
     - `demapper="maxlog"`: the sign of a max-log LLR is the bit of the nearest point. Exact closed form of Cho
       and Yoon, IEEE Trans. Commun. 50(7):1074, 2002.
-    - `demapper="app"`: the sign of the exact LLR is the most probable value of the bit, which gives the lowest
-      bit error rate there is; at low SNR it is a little below the nearest point's. The sign changes of the LLR
-      are located numerically and the Gaussian probabilities between them summed.
+    - `demapper="app"`: the sign of the exact LLR is the most probable value of the bit, which gives the
+      lowest bit error rate there is, a little below the nearest point's at low SNR. The sign changes of the
+      LLR are located numerically and the Gaussian probabilities between them summed: relative error below 1e-8,
+      over Rayleigh fading below 1e-6.
 
     Args:
         bits_per_symbol: 2, 4, 6, 8 or 10.
@@ -59,10 +60,10 @@ def qam_ber(bits_per_symbol: int, snr_db: float, channel: str = "awgn", demapper
     # variance of one dimension; the square of (half that distance / noise deviation) is all that matters.
     spacing_squared = 3 / (4**pam_bits - 1) * 10 ** (float(snr_db) / 10)
     if channel == "awgn":
-        average = _awgn_nearest if demapper == "maxlog" else _awgn_most_probable
-        return average(pam_bits, math.sqrt(spacing_squared))
-    average = _rayleigh_nearest if demapper == "maxlog" else _rayleigh_most_probable
-    return average(pam_bits, spacing_squared)
+        error_rate = _awgn_nearest if demapper == "maxlog" else _awgn_most_probable
+        return error_rate(pam_bits, math.sqrt(spacing_squared))
+    error_rate = _rayleigh_nearest if demapper == "maxlog" else _rayleigh_most_probable
+    return error_rate(pam_bits, spacing_squared)
 
 
 @lru_cache
@@ -109,7 +110,7 @@ def _awgn_most_probable(pam_bits: int, spacing: float) -> float:
 
 
 def _label_signs(pam_bits: int) -> Array:
-    """[bits, levels]: +1 where the bit of the Gray label is 0, -1 where it is 1, levels in ascending order."""
+    """[bits, levels]: +1 where the bit of the Gray label is 0, -1 where it is 1; levels ascending."""
     value = np.arange(1.0 - 2**pam_bits, 2**pam_bits, 2)
     rows = []
     for bit in range(pam_bits):
@@ -121,40 +122,63 @@ def _label_signs(pam_bits: int) -> Array:
 def _decision_thresholds(points: Array, signs: Array) -> tuple[NDArray[np.bool_], list[Array]]:
     """Decisions at 0 ([bits], true for bit value 0) and, for each bit, the positive places where they flip.
 
-    `signs` holds label bits that are even functions of the point, so negative thresholds mirror these.
+    `signs` holds label bits that are even functions of the point, so the negative thresholds mirror these.
     """
+    # The probability of receiving anything 12 deviations outside the constellation is below 1e-32. Two
+    # thresholds between neighbouring places are overlooked: they have only just parted, and change the error
+    # rate by less than 1e-8 of it.
     spacing = (points[-1] - points[0]) / (2 * (len(points) - 1))
+    step = max(spacing / 8, 1 / 64)
+    places = np.arange(0.0, points[-1] + spacing + 12 + step, step)
+    zero = _posterior(places, points) @ signs.T > 0
+    cell, bit = np.nonzero(zero[:-1] != zero[1:])
+    left, right, zero_at_left = places[cell], places[cell + 1], zero[cell, bit]
+    # The error rate is smallest at the exact thresholds, where an error e adds about (e·spacing)² of it.
+    for _ in range(math.ceil(math.log2(step * max(spacing, 1) / 1e-6))):
+        middle = (left + right) / 2
+        same = ((_posterior(middle, points) * signs[bit]).sum(axis=1) > 0) == zero_at_left
+        left, right = np.where(same, middle, left), np.where(same, right, middle)
+    return zero[0], [left[bit == row] for row in range(len(signs))]
 
-    def belief(place: Array, row: NDArray[np.intp] | slice) -> tuple[Array, Array]:
-        """P(bit = 0) - P(bit = 1) given the received value, and its derivative by that value."""
-        exponent = -0.5 * (place[:, None] - points) ** 2
-        posterior = np.exp(exponent - exponent.max(axis=1, keepdims=True))
-        posterior /= posterior.sum(axis=1, keepdims=True)
-        mean_point = posterior @ points
-        if isinstance(row, slice):
-            value = signs[row] @ posterior.T
-            return value, (signs[row] * points) @ posterior.T - value * mean_point
-        value = (posterior * signs[row]).sum(axis=1)
-        return value, (posterior * signs[row] * points).sum(axis=1) - value * mean_point
 
-    # Sign changes are about as far apart as the points or the noise deviation, whichever is larger, and the
-    # probability of receiving anything 12 deviations outside the constellation is below 1e-32.
-    step = max(spacing / 8, 1 / 16)
-    grid = np.arange(0.0, points[-1] + spacing + 12 + step, step)
-    value, slope = belief(grid, slice(None))
-    positive = value > 0
+def _posterior(place: Array, points: Array) -> Array:
+    """[n, levels]: probability of each point given the received value, [n]."""
+    exponent = -0.5 * (place[:, None] - points) ** 2
+    likelihood = np.exp(exponent - exponent.max(axis=1, keepdims=True))
+    return likelihood / likelihood.sum(axis=1, keepdims=True)
 
-    # Two sign changes may hide between neighbouring grid places: look at the extremum there.
-    outward = np.where(positive, slope, -slope)
-    dips = (positive[:, :-1] == positive[:, 1:]) & (outward[:, :-1] < 0) & (outward[:, 1:] > 0)
-    row, cell = np.nonzero(dips)
-    extremum = _bisect(lambda place: belief(place, row)[1] > 0, grid[cell], grid[cell + 1])
-    hidden = (belief(extremum, row)[0] > 0) != positive[row, cell]
-    row, cell, extremum = row[hidden], cell[hidden], extremum[hidden]
 
-    plain_row, plain_cell = np.nonzero(positive[:, :-1] != positive[:, 1:])
-    rows = np.concatenate([plain_row, row, row])
-    left = np.concatenate([grid[plain_cell], grid[cell], extremum])
-    right = np.concatenate([grid[plain_cell + 1], extremum, grid[cell + 1]])
-    places = _bisect(lambda place: belief(place, rows)[0] > 0, left, right)
-    return positive[:, 0], [np.sort(places[rows == bit]) for bit in range(len(signs))]
+def _region_error_rate(points: Array, sign: Array, decision_at_zero: np.bool_, thresholds: Array) -> float:
+    """Probability that a decision which flips at ±thresholds differs from the bit; `sign` is even."""
+    edges = np.concatenate([[-np.inf], -thresholds[::-1], thresholds, [np.inf]])
+    flips = np.abs(np.arange(len(edges) - 1) - len(thresholds))
+    decided = np.where(flips % 2 == 0, 1, -1) * (1 if decision_at_zero else -1)
+    half = len(points) // 2
+    low, high = edges[:-1] - points[half:, None], edges[1:] - points[half:, None]
+    # Differences of whichever tail is small keep their relative accuracy far from the point.
+    mass = np.where(low > 0, special.ndtr(-low) - special.ndtr(-high), special.ndtr(high) - special.ndtr(low))
+    wrong = decided != sign[half:, None]
+    return float((mass * wrong).sum() / half)
+
+
+@lru_cache(maxsize=4096)
+def _rayleigh_most_probable(pam_bits: int, mean_spacing_squared: float) -> float:
+    spacing, gain = _most_probable_gain(pam_bits)
+    # The squared spacing is exponentially distributed over the gains.
+    density = 2 * spacing / mean_spacing_squared * np.exp(-(spacing**2) / mean_spacing_squared)
+    return _rayleigh_nearest(pam_bits, mean_spacing_squared) - float(gain @ density)
+
+
+@lru_cache
+def _most_probable_gain(pam_bits: int) -> tuple[Array, Array]:
+    """Nodes and, times their weights, what most probable decisions gain there over nearest points on AWGN.
+
+    The gain is integrated instead of the rate because it is below 1e-15 of it beyond a spacing of 2.25. It
+    has kinks where thresholds merge: many short Gauss-Legendre panels keep the error at 1e-7 of the rate.
+    """
+    node, weight = np.polynomial.legendre.leggauss(24)
+    edges = np.concatenate([[0.0], np.geomspace(1e-3, 2.25, 12)])
+    half = np.diff(edges)[:, None] / 2
+    spacing = (edges[:-1, None] + half * (1 + node)).ravel()
+    gain = [_awgn_nearest(pam_bits, x) - _awgn_most_probable(pam_bits, x) for x in spacing.tolist()]
+    return spacing, np.array(gain) * (half * weight).ravel()

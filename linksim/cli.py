@@ -1,0 +1,77 @@
+"""The front door: `linksim COMMAND`.
+
+A table of command names and the functions that serve them, imported when called. Each function takes the
+arguments after the command's name. What is wrong with the input is said in one line, with exit code 2.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS = {
+    "train": ("linksim_training.command:main", "train a semantic model over the link in two phases"),
+    "audit": ("linksim_benchmarks.audit_command:main", "soft-hard mismatch of a checkpoint, stage by stage"),
+    "accuracy": ("linksim_benchmarks.accuracy_command:main", "accuracy against SNR, hard and soft path"),
+    "ber": ("linksim_benchmarks.ber_command:main", "bit error rate against SNR, beside the closed form"),
+}
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code.
+
+    Args:
+        arguments: the words after `linksim`; those of the process if None.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if words else USAGE_ERROR
+    name, rest = words[0], words[1:]
+    if name == "--version":
+        from linksim import __version__
+
+        print(f"linksim {__version__}")
+        return 0
+    if name not in COMMANDS:
+        return _refuse("", f"unknown command {name!r}: give one of {', '.join(COMMANDS)}")
+    module, function = COMMANDS[name][0].split(":")
+    try:
+        getattr(import_module(module), function)(rest)
+    except (ValueError, TypeError, OSError) as error:
+        if os.environ.get("LINKSIM_TRACEBACK"):
+            raise
+        return _refuse(name, str(error))
+    except KeyboardInterrupt:
+        print(f"linksim {name}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _refuse(command: str, reason: str) -> int:
+    line = " ".join(reason.split())
+    print(f"{f'linksim {command}'.strip()}: {line}", file=sys.stderr)
+    return USAGE_ERROR
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {purpose}" for name, (_, purpose) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: linksim COMMAND [OPTIONS]",
+            "",
+            "Train, audit and benchmark digital semantic communication over a bit-true link.",
+            "",
+            *lines,
+            "",
+            "linksim COMMAND --help explains a command. LINKSIM_TRACEBACK=1 shows where an error comes from.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

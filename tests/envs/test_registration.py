@@ -1,0 +1,76 @@
+"""The environments as Gymnasium sees them, and what importing and making them leaves alone."""
+
+import importlib
+import subprocess
+import sys
+
+import gymnasium
+import linksim_envs
+import pytest
+from gymnasium.utils.env_checker import check_env
+from linksim_envs import TransmitEnv
+
+from linksim import Link, LinkConfig
+
+ID = "linksim/Transmit-v0"
+CUSTOM = Link(LinkConfig(tokens=3, codebook_size=48, embedding_dim=5, bits_per_symbol=6, channel="rayleigh"))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("arguments", [{}, {"link": CUSTOM, "snr_db": 5.0}], ids=["default", "custom"])
+def test_gymnasium_accepts_it(arguments):
+    check_env(gymnasium.make(ID, **arguments).unwrapped, skip_render_check=True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_both_ids_and_repeated_registration():
+    for name in (ID, f"linksim_envs:{ID}"):
+        env = gymnasium.make(name, episode_length=5)
+        assert isinstance(env.unwrapped, TransmitEnv)
+        env.close()
+    before = gymnasium.registry[ID]
+    importlib.reload(linksim_envs)
+    assert gymnasium.registry[ID] is before
+    assert before.entry_point == "linksim_envs.transmit:TransmitEnv"
+    assert "TransmitEnv" in dir(linksim_envs)
+    with pytest.raises(AttributeError, match="no attribute 'Transmitter'"):
+        _ = linksim_envs.Transmitter
+
+
+@pytest.mark.filterwarnings("error")
+def test_runs_in_vector_environments():
+    envs = gymnasium.make_vec(ID, num_envs=3, vectorization_mode="sync", episode_length=2)
+    envs.reset(seed=1, options={"snr_db": 7})
+    for _ in range(4):
+        observation, reward, *_ = envs.step(envs.action_space.sample())
+    assert observation["codewords"].shape == (3, 1, 4)
+    assert reward.shape == (3,)
+
+
+FRESH_PROCESS = """
+import random, sys
+import numpy, linksim_envs
+assert not {"torch", "sionna"} & set(sys.modules), "importing linksim_envs must be light"
+import torch, gymnasium
+def states():
+    kind, keys, *rest = numpy.random.get_state()
+    return random.getstate(), kind, keys.tobytes(), *rest, torch.get_rng_state().numpy().tobytes()
+before = states()
+env = gymnasium.make("linksim_envs:linksim/Transmit-v0", episode_length=3)
+for seed in (None, 1):
+    _, info = env.reset(seed=seed)
+    for _ in range(3):
+        env.step(env.unwrapped.label_action(info["index"]))
+assert states() == before, "global generators must stay untouched"
+# What an environment was the first to use can still be trained on.
+from linksim import Link
+link = Link(env.unwrapped.link.config)
+latents = torch.ones(1, 1, 4, requires_grad=True)
+link.soft(latents, link.draw(1, 5.0, torch.Generator())).embedding.sum().backward()
+assert latents.grad is not None
+"""
+
+
+def test_light_import_and_untouched_generators():
+    done = subprocess.run([sys.executable, "-c", FRESH_PROCESS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

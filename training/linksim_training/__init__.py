@@ -1,0 +1,28 @@
+"""Two-phase training of semantic models over a linksim link."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from linksim_training.checkpoints import load_checkpoint
+    from linksim_training.config import TrainConfig
+    from linksim_training.data import load_data
+    from linksim_training.loop import fit
+    from linksim_training.model import SemanticModel, build_model
+
+_HOMES = {
+    "SemanticModel": "linksim_training.model",
+    "TrainConfig": "linksim_training.config",
+    "build_model": "linksim_training.model",
+    "fit": "linksim_training.loop",
+    "load_checkpoint": "linksim_training.checkpoints",
+    "load_data": "linksim_training.data",
+}
+
+__all__ = ["SemanticModel", "TrainConfig", "build_model", "fit", "load_checkpoint", "load_data"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'linksim_training' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,92 @@
+"""Checkpoints: plain tensors and plain metadata, nothing that runs code when loaded."""
+
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from linksim import LinkConfig, files
+from linksim_training.model import SemanticModel, build_model
+
+FORMAT = "linksim checkpoint 1"
+MAX_BYTES = 2**31
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with what was recorded beside it.
+
+    Attributes:
+        model: in evaluation mode, at the temperatures it was saved with.
+        metadata: data set, Es/N0, epoch, settings and validation figures.
+    """
+
+    model: SemanticModel
+    metadata: dict[str, Any]
+
+
+def save_checkpoint(path: str | Path, model: SemanticModel, metadata: dict[str, Any]) -> None:
+    """Write a model and plain metadata whole.
+
+    Args:
+        path: usually `checkpoints/….pt`.
+        model: its weights, specification and temperatures are saved.
+        metadata: numbers, strings, lists and dictionaries.
+    """
+    content = {
+        "format": FORMAT,
+        "model_state_dict": {name: t.detach().cpu() for name, t in model.state_dict().items()},
+        "spec": model.spec,
+        "temperatures": {"vq_temp": model.link.vq_temp, "symbol_temp": model.link.symbol_temp},
+        "metadata": metadata,
+    }
+    with files.whole(path) as aside:
+        torch.save(content, aside)
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint and build its model.
+
+    Loading runs no code from the file, and what it holds is checked against the model it describes.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a checkpoint, is truncated, or does not fit its own specification.
+    """
+    content = _read(Path(path))
+    if content["spec"] is None:
+        raise ValueError(
+            f"{path} holds a model with networks of one's own: build it in Python, and load "
+            "torch.load(path, weights_only=True)['model_state_dict'] into it"
+        )
+    try:
+        spec = content["spec"]
+        channels, height, width = (int(size) for size in spec["image_shape"])
+        model = build_model((channels, height, width), int(spec["classes"]), LinkConfig(**spec["link"]))
+        model.load_state_dict(content["model_state_dict"])
+        model.link.vq_temp = float(content["temperatures"]["vq_temp"])
+        model.link.symbol_temp = float(content["temperatures"]["symbol_temp"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path} does not fit the model it describes: {reason}") from error
+    return Checkpoint(model.eval(), dict(content["metadata"]))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no such checkpoint: {path}")
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{path} is larger than {MAX_BYTES} bytes, the limit for a checkpoint")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not a checkpoint, or is truncated")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a readable checkpoint: {str(error).splitlines()[0]}") from error
+    needed = {"format", "model_state_dict", "spec", "temperatures", "metadata"}
+    if not isinstance(content, dict) or not needed <= content.keys() or content["format"] != FORMAT:
+        raise ValueError(f"{path} is not a linksim checkpoint")
+    return content

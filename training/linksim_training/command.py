@@ -1,0 +1,249 @@
+"""`linksim train`: two-phase training, both paths tested, the run written to a folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from linksim import LinkConfig, checks, files, provenance
+from linksim.arguments import parse
+from linksim_training import report
+from linksim_training.checkpoints import load_checkpoint
+from linksim_training.config import PRESETS, LossWeights, Optimisation, Schedule, TrainConfig
+from linksim_training.data import ImageData, load_data
+from linksim_training.evaluate import evaluate
+from linksim_training.loop import fit
+from linksim_training.model import SemanticModel, build_model
+from linksim_training.noiseless import LEARNING_RATE_FACTORS, fit_noiseless
+from linksim_training.run_folder import RunFolder
+from linksim_training.seeds import stream
+from linksim_training.summary import summarise
+
+
+@dataclass(kw_only=True)
+class LinkOptions:
+    """The link."""
+
+    tokens: int = 16
+    """Tokens per frame (image)."""
+    codebook_size: int = 64
+    """Codewords, any number from 2."""
+    embedding_dim: int = 16
+    """Dimension of a codeword."""
+    bits_per_symbol: int = 4
+    """2, 4, 6, 8 or 10 for 4- to 1024-QAM."""
+    channel: Literal["awgn", "rayleigh"] = "awgn"
+    """Rayleigh is block fading, one gain per frame, known to the receiver."""
+    demapper: Literal["app", "maxlog"] = "app"
+    """Exact LLRs, or their maximum approximation."""
+    decision: Literal["mean", "map"] = "mean"
+    """Posterior mean over the codebook, or the most probable codeword."""
+    snr_db: float = 8.0
+    """Es/N0 in dB of training, validation and test."""
+
+
+@dataclass(kw_only=True)
+class RunOptions:
+    """Data and output."""
+
+    dataset: str = "mnist5k"
+    """mnist5k, digits, or the path of an .npz with x_train, y_train, x_test, y_test."""
+    preset: Literal["basic", "conservative", "aggressive", "note"] = "basic"
+    """Defaults to start from; options given beside it win."""
+    batch_size: int = 64
+    """Frames per training step."""
+    run_dir: Path = Path("runs/train")
+    """Folder for everything the run writes."""
+    overwrite: bool = False
+    """Replace a run that the folder already holds."""
+    skip_noiseless: bool = False
+    """Do not train the baseline without a link."""
+    json: Path | None = None
+    """Also write the summary here, for machines."""
+    quiet: bool = False
+    """Print the result only."""
+
+
+@dataclass(kw_only=True)
+class TrainOptions:
+    """Train a semantic model over a digital link in two phases.
+
+    Phase LEARNING trains the soft path; phase ALIGNMENT transmits hard and goes backward softly. The test part
+    is then sent over both paths on the same draws.
+    """
+
+    run: RunOptions = field(default_factory=RunOptions)
+    link: LinkOptions = field(default_factory=LinkOptions)
+    schedule: Schedule = field(default_factory=Schedule)
+    loss: LossWeights = field(default_factory=LossWeights)
+    optimisation: Optimisation = field(default_factory=Optimisation)
+
+    @property
+    def config(self) -> TrainConfig:
+        """The settings of the trainer."""
+        return TrainConfig(**vars(self.schedule), **vars(self.loss), **vars(self.optimisation))
+
+    @property
+    def link_config(self) -> LinkConfig:
+        """The configuration of the link."""
+        options = {name: value for name, value in vars(self.link).items() if name != "snr_db"}
+        return LinkConfig(**options)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What defines the result: data, batch size, link and settings; not where it is written."""
+        return {
+            "dataset": self.run.dataset,
+            "preset": self.run.preset,
+            "batch_size": self.run.batch_size,
+            "snr_db": self.link.snr_db,
+            "link": self.link_config.as_dict(),
+            "training": self.config.as_dict(),
+        }
+
+
+def read_options(arguments: Sequence[str]) -> TrainOptions:
+    """Read the command line; the preset sets the defaults of the other options."""
+    options = TrainOptions()
+    words = [
+        word for one in arguments for word in (one.split("=", 1) if one.startswith("--preset=") else [one])
+    ]
+    if "--preset" in words[:-1]:
+        name = checks.one_of("--preset", words[words.index("--preset") + 1], PRESETS)
+        options.run.preset = name  # type: ignore[assignment]
+        for setting, value in PRESETS[name].items():
+            for group in (options.schedule, options.loss, options.optimisation):
+                if hasattr(group, setting):
+                    setattr(group, setting, value)
+    options = parse(TrainOptions, arguments, "train", default=options)
+    checks.whole("--batch-size", options.run.batch_size, 1)
+    checks.real("--snr-db", options.link.snr_db)
+    return options
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve `linksim train`."""
+    options = read_options(arguments)
+    config, link_config = options.config, options.link_config
+    data = load_data(options.run.dataset)
+    folder = RunFolder(options.run.run_dir, options.run.overwrite)
+    console = Console(quiet=options.run.quiet, soft_wrap=True, highlight=False)
+    folder.write_config(options.as_dict())
+    model = build_model(data.image_shape, data.classes, link_config, config.seed)
+    console.print(_introduction(data, model, options))
+    if config.alignment_start_epoch > config.epochs:
+        console.print(
+            f"Warning: --alignment-start-epoch {config.alignment_start_epoch} lies beyond --epochs "
+            f"{config.epochs}: there is no ALIGNMENT phase"
+        )
+    with _progress(console) as progress:
+        summary = _train(model, data, options, folder, console, progress)
+    folder.write_summary(summary)
+    if options.run.json is not None:
+        files.write_json(options.run.json, {"summary": summary})
+    Console(soft_wrap=True, highlight=False).print(result_table(summary))
+    console.print(f"Run folder: {folder.path}")
+
+
+def _train(
+    model: SemanticModel,
+    data: ImageData,
+    options: TrainOptions,
+    folder: RunFolder,
+    console: Console,
+    progress: Progress,
+) -> dict[str, Any]:
+    config, snr_db, batch_size = options.config, options.link.snr_db, options.run.batch_size
+    train = data.loader("train", batch_size, stream(config.seed, "order"))
+    metadata = {"data": data.name, "snr_db": snr_db, "options": options.as_dict()}
+    training = progress.add_task("training", total=config.epochs * len(train))
+
+    def on_epoch(model: SemanticModel, row: dict[str, Any]) -> None:
+        folder.add_epoch(model, row, metadata)
+        console.print(report.epoch_lines(row), markup=False)
+        if row["epoch"] + 1 == config.alignment_start_epoch <= config.epochs:
+            for name in ("vq_temp", "symbol_temp"):
+                line = report.jump_warning(row[name], getattr(config, name)(row["epoch"] + 1), name)
+                if line is not None:
+                    console.print(line)
+
+    history = fit(
+        model,
+        train,
+        data.loader("validation", 500),
+        config,
+        snr_db=snr_db,
+        on_epoch=on_epoch,
+        on_batch=lambda: progress.advance(training),
+    )
+    device = model.link.codebook.device
+    noiseless = None
+    if not options.run.skip_noiseless:
+        steps = len(LEARNING_RATE_FACTORS) * config.epochs * len(train)
+        baseline = progress.add_task("noiseless baseline", total=steps)
+        assert model.spec is not None
+        noiseless = fit_noiseless(
+            data, model.spec, config, batch_size, device, lambda: progress.advance(baseline)
+        )
+    deployed = load_checkpoint(folder.checkpoints / "best_hard_model.pt")
+    test = evaluate(
+        deployed.model.to(device),
+        data.loader("test", 500),
+        snr_db,
+        stream(config.seed, "test draws"),
+        config,
+        "ALIGNMENT",
+    )
+    summary = summarise(deployed.model, test, history, snr_db, noiseless)
+    return {
+        **summary,
+        "checkpoint": "checkpoints/best_hard_model.pt",
+        "checkpoint_epoch": deployed.metadata["epoch"],
+        "provenance": provenance.card(config.seed, deployed.model.link.modem.backend, options.as_dict()),
+    }
+
+
+def _introduction(data: ImageData, model: SemanticModel, options: TrainOptions) -> str:
+    layout = model.link.layout
+    sizes = "/".join(str(len(data.part(part)[1])) for part in ("train", "validation", "test"))
+    shape = " x ".join(map(str, data.image_shape))
+    return (
+        f"{data.name}: {sizes} images for training/validation/test, {shape}, {data.classes} classes\n"
+        f"link: {layout.tokens} tokens x {layout.bits_per_token} bits = {layout.information_bits} bits in "
+        f"{layout.symbols} symbols of {2**layout.bits_per_symbol}-QAM, {options.link.channel}, "
+        f"Es/N0 {options.link.snr_db:g} dB (Eb/N0 {layout.ebno_db(options.link.snr_db):.2f} dB)"
+    )
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    interactive = console.is_terminal and not console.quiet
+    return Progress(*columns, console=console, transient=True, disable=not interactive)
+
+
+def result_table(summary: dict[str, Any]) -> Table:
+    """The result of a run as a table of accuracies and paired differences, with intervals in percent."""
+    title = f"Test accuracy, {summary['samples']} images, Es/N0 {summary['snr_db']:g} dB, 95 % intervals"
+    table = Table(title=title, title_justify="left")
+    table.add_column("path")
+    table.add_column("percent", justify="right")
+    table.add_column("interval", justify="right")
+    rows = {
+        "hard, posterior-mean receiver": "hard_mean",
+        "hard, MAP receiver": "hard_map",
+        "soft": "soft",
+        "noiseless (no link)": "noiseless",
+        "gap: soft minus hard, paired": "gap",
+        "noiseless minus hard, paired": "noiseless_gap",
+    }
+    for label, name in rows.items():
+        if name in summary:
+            figure = summary[name]
+            value = figure.get("accuracy", figure.get("value"))
+            table.add_row(
+                label, f"{100 * value:.1f}", f"{100 * figure['low']:.1f} … {100 * figure['high']:.1f}"
+            )
+    return table

