@@ -15,10 +15,11 @@ def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
+    value = int(value)
     if value < least or (most is not None and value > most):
         bounds = f"at least {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name} must be {bounds}, got {value}")
-    return int(value)
+    return value
 
 
 def real(
@@ -32,6 +33,7 @@ def real(
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
+    value = float(value)
     if not math.isfinite(value):
         raise ValueError(f"{name} must be a finite number, got {value}")
     if value < least:
@@ -40,7 +42,7 @@ def real(
         raise ValueError(f"{name} must be greater than {above:g}, got {value:g}")
     if value > most:
         raise ValueError(f"{name} must be at most {most:g}, got {value:g}")
-    return float(value)
+    return value
 
 
 def one_of(name: str, value: Any, choices: Iterable[str]) -> str:

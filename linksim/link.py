@@ -29,9 +29,9 @@ CODEBOOK_SEED = 0
 class Link(nn.Module):
     """A digital link from latents to embeddings.
 
-    One set of stages serves the deployed (`hard`) and the differentiable (`soft`) path. On hard inputs the two
-    agree: `link.soft(index=k, draw=draw)` equals `link.hard(index=k, draw=draw)` at every temperature, for the
-    posterior-mean receiver.
+    One set of stages serves the deployed (`hard`) and the differentiable (`soft`) path. On hard inputs the
+    two agree: `link.soft(index=k, draw=draw)` equals `link.hard(index=k, draw=draw)` at every temperature,
+    for the posterior-mean receiver.
 
     Args:
         config: what the link is made of.

@@ -69,7 +69,7 @@ class Modem:
         """
         return self._mapper(sionna_bridge.precision_of(dtype), torch.device(device)).constellation()
 
-    def _mapper(self, precision: str, device: torch.device) -> sionna_bridge.Mapper:
+    def _mapper(self, precision: sionna_bridge.Precision, device: torch.device) -> sionna_bridge.Mapper:
         name = sionna_bridge.device_name(device)
         return sionna_bridge.mapper(self._points, self.bits_per_symbol, precision, name)
 

@@ -5,6 +5,7 @@ keep the device and precision they were made with, so they are made on demand, o
 """
 
 from functools import lru_cache
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,10 +14,12 @@ with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
     from sionna.phy.channel import AWGN, RayleighBlockFading
     from sionna.phy.mapping import Constellation, Demapper, Mapper
 
-_PRECISIONS = {torch.float32: "single", torch.float64: "double"}
+Precision = Literal["single", "double"]
+
+_PRECISIONS: dict[torch.dtype, Precision] = {torch.float32: "single", torch.float64: "double"}
 
 
-def precision_of(dtype: torch.dtype) -> str:
+def precision_of(dtype: torch.dtype) -> Precision:
     """Sionna's name for the precision of a real or complex dtype.
 
     Raises:
@@ -33,14 +36,14 @@ def device_name(device: torch.device) -> str:
     return f"cuda:{device.index or 0}" if device.type == "cuda" else device.type
 
 
-# Cached blocks outlive their first use, which may be in inference mode; their tensors must serve training too.
+# Cached blocks outlive their first use: made in inference mode, their tensors must serve training too.
 _not_inference = torch.inference_mode(False)
 
 
 @lru_cache(maxsize=128)
 @_not_inference
 def _constellation(
-    points: tuple[complex, ...] | None, width: int, precision: str, device: str
+    points: tuple[complex, ...] | None, width: int, precision: Precision, device: str
 ) -> Constellation:
     if points is None:
         return Constellation("qam", width, precision=precision, device=device)
@@ -50,7 +53,7 @@ def _constellation(
 
 @lru_cache(maxsize=128)
 @_not_inference
-def mapper(points: tuple[complex, ...] | None, width: int, precision: str, device: str) -> Mapper:
+def mapper(points: tuple[complex, ...] | None, width: int, precision: Precision, device: str) -> Mapper:
     """Sionna's mapper for a labelled point set, or for Gray QAM if `points` is None."""
     constellation = _constellation(points, width, precision, device)
     return Mapper(constellation=constellation, precision=precision, device=device)
@@ -59,7 +62,7 @@ def mapper(points: tuple[complex, ...] | None, width: int, precision: str, devic
 @lru_cache(maxsize=128)
 @_not_inference
 def demapper(
-    method: str, points: tuple[complex, ...] | None, width: int, precision: str, device: str
+    method: str, points: tuple[complex, ...] | None, width: int, precision: Precision, device: str
 ) -> Demapper:
     """Sionna's demapper; LLRs are ln P(b=1)/P(b=0)."""
     constellation = _constellation(points, width, precision, device)

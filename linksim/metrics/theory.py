@@ -26,8 +26,8 @@ def qam_ber(bits_per_symbol: int, snr_db: float, channel: str = "awgn", demapper
       and Yoon, IEEE Trans. Commun. 50(7):1074, 2002.
     - `demapper="app"`: the sign of the exact LLR is the most probable value of the bit, which gives the
       lowest bit error rate there is, a little below the nearest point's at low SNR. The sign changes of the
-      LLR are located numerically and the Gaussian probabilities between them summed: relative error below 1e-8,
-      over Rayleigh fading below 1e-6.
+      LLR are located numerically and the Gaussian probabilities between them summed. The relative error is
+      below 1e-8, over Rayleigh fading below 1e-6.
 
     Args:
         bits_per_symbol: 2, 4, 6, 8 or 10.

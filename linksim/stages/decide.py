@@ -1,6 +1,6 @@
 """Decide: LLRs to a distribution over the codebook, an index and an embedding."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -8,7 +8,8 @@ from linksim.bits import labels
 from linksim.frame import FrameLayout
 
 
-class Decision(NamedTuple):
+@dataclass(frozen=True)
+class Decision:
     """What the receiver makes of a frame: posterior [B, N, K], index [B, N], embedding [B, N, D]."""
 
     posterior: Tensor
@@ -43,7 +44,7 @@ class Decide(nn.Module):
             codebook: [K, D].
         """
         decided = self.soft(llr, codebook)
-        return decided._replace(embedding=codebook[decided.index]) if self.decision == "map" else decided
+        return replace(decided, embedding=codebook[decided.index]) if self.decision == "map" else decided
 
     def soft(self, llr: Tensor, codebook: Tensor) -> Decision:
         """Decide differentiably: the posterior mean, with the most probable index beside it.

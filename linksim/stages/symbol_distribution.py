@@ -41,9 +41,9 @@ class SymbolDistribution(nn.Module):
     """[B, N, K] token distributions to [B, S, M] symbol distributions, exactly.
 
     Tokens are independent, bits of one token are not. The distribution of a symbol is therefore the product,
-    over the tokens it touches, of the marginal of that token's distribution over just the bits that the symbol
-    takes from it: a 0/1 matrix applied to the distribution. Pad bits are zero with certainty. Symbols that cut
-    their tokens in the same way are computed together.
+    over the tokens it touches, of the marginal of that token's distribution over just the bits that the
+    symbol takes from it: a 0/1 matrix applied to the distribution. Pad bits are zero with certainty. Symbols
+    that cut their tokens in the same way are computed together.
     """
 
     order: Tensor

@@ -173,7 +173,7 @@ def test_clustered_proportion_covers_where_errors_come_in_bursts():
     trials = np.full(300, 96)
     results = np.array([clustered_proportion(row, trials) for row in errors])
     covered = ((results[:, 1] <= 0.06) & (results[:, 2] >= 0.06)).mean()
-    assert covered == pytest.approx(0.95, abs=0.015)
+    assert 0.94 <= covered <= 0.98
     # taking every bit for an independent trial would claim far too much
     bits = np.array([clopper_pearson(int(row.sum()), 300 * 96) for row in errors[:300]])
     assert ((bits[:, 0] <= 0.06) & (bits[:, 1] >= 0.06)).mean() < 0.6

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from linksim import Link, LinkConfig
 
 
-@reproducible(60)
+@reproducible(250)
 @given(case=cases, scale=st.sampled_from((0.0, 0.1, 3.0, 100.0)))
 def test_posterior_is_bayes_rule(case, scale):
     check_posterior(case.link, case.llr(scale))
 
 
-@reproducible(40)
+@reproducible(150)
 @given(case=cases)
 def test_sent_indices_arrive_without_noise(case):
     check_reaches_receiver(case.link, case.index(), case.generator())
@@ -42,7 +42,7 @@ def test_invalid_index_goes_to_the_most_probable_valid_one(decision):
         assert decided.posterior.sum().item() == pytest.approx(1, abs=1e-6)
 
 
-@reproducible(30)
+@reproducible(100)
 @given(case=cases)
 def test_map_index_is_the_word_of_hard_bits_where_that_exists(case):
     """Read MSB first, the signs of the LLRs give the MAP index, unless no such codeword exists."""

@@ -49,7 +49,7 @@ def small_frames(draw):
     return tokens, draw(st.integers(2, max(2, largest))), draw(widths)
 
 
-@reproducible(40)
+@reproducible(100)
 @given(
     size=small_frames(),
     sharpness=st.sampled_from((0.1, 1.0, 4.0, 40.0)),
@@ -62,7 +62,7 @@ def test_random_distributions_equal_enumeration(size, sharpness, seed, dtype):
     check_symbol_enumeration(link_of(*size, dtype), assignment)
 
 
-@reproducible(20)
+@reproducible(50)
 @given(size=small_frames(), temperature=temperatures, seed=st.integers(0, 2**31), sharpness=st.floats(0.1, 4))
 def test_sharpening_raises_the_exact_distribution_to_a_power(size, temperature, seed, sharpness):
     tokens, codebook_size, _ = size
@@ -121,7 +121,7 @@ class SoftLink(torch.nn.Module):
         return self.link.soft(latents, draw, vq_temp=0.6, symbol_temp=0.8)
 
 
-@reproducible(40)
+@reproducible(100)
 @given(
     tokens=st.integers(1, 5),
     codebook_size=st.integers(2, 300),

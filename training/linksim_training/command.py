@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -72,8 +73,8 @@ class RunOptions:
 class TrainOptions:
     """Train a semantic model over a digital link in two phases.
 
-    Phase LEARNING trains the soft path; phase ALIGNMENT transmits hard and goes backward softly. The test part
-    is then sent over both paths on the same draws.
+    Phase LEARNING trains the soft path; phase ALIGNMENT transmits hard and goes backward softly. The test
+    part is then sent over both paths on the same draws.
     """
 
     run: RunOptions = field(default_factory=RunOptions)
@@ -227,7 +228,7 @@ def _progress(console: Console) -> Progress:
 def result_table(summary: dict[str, Any]) -> Table:
     """The result of a run as a table of accuracies and paired differences, with intervals in percent."""
     title = f"Test accuracy, {summary['samples']} images, Es/N0 {summary['snr_db']:g} dB, 95 % intervals"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("path")
     table.add_column("percent", justify="right")
     table.add_column("interval", justify="right")

@@ -142,7 +142,8 @@ def _from_file(path: Path) -> ImageData:
     x_test, y_test = _images(path, "x_test", arrays), _labels(path, "y_test", arrays)
     if x_train.shape[1:] != x_test.shape[1:]:
         raise ValueError(
-            f"{path}: x_train has images of shape {list(x_train.shape[1:])}, x_test of {list(x_test.shape[1:])}"
+            f"{path}: x_train has images of shape {list(x_train.shape[1:])}, "
+            f"but x_test of {list(x_test.shape[1:])}"
         )
     classes = int(y_train.max()) + 1
     if y_test.max() >= classes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from linksim import Draw
 from linksim.metrics import mismatch
 from linksim_training.config import TrainConfig
 from linksim_training.losses import loss_terms, total_loss
@@ -64,7 +65,8 @@ def evaluate(
     errors: dict[str, Tensor] = defaultdict(lambda: torch.zeros(2, dtype=torch.float64))
     for images, labels in batches:
         images, labels = images.to(device), labels.to(device)
-        outputs = both_paths(model, images, snr_db, generator)
+        draw = model.link.draw(len(images), snr_db, generator)
+        outputs = both_paths(model, model.encoder(images), draw)
         shown = outputs["soft"] if phase == "LEARNING" else _as_aligned(outputs)
         terms = loss_terms(model, shown, labels, config, phase)
         meter.add({"loss": total_loss(terms, config), **terms, **measure(shown, labels)}, len(images))
@@ -80,12 +82,17 @@ def evaluate(
     )
 
 
-def both_paths(
-    model: SemanticModel, images: Tensor, snr_db: float | Tensor, generator: torch.Generator
-) -> dict[str, Output]:
-    """Outputs of the hard path ("hard"; "mean" and "map" for each receiver) and of the soft path ("soft")."""
-    latents = model.encoder(images)
-    draw = model.link.draw(len(images), snr_db, generator)
+def both_paths(model: SemanticModel, latents: Tensor, draw: Draw) -> dict[str, Output]:
+    """Both paths on one draw.
+
+    Args:
+        model: link and head of it are used.
+        latents: [B, N, D].
+        draw: of B frames.
+
+    Returns:
+        "hard": the hard path as configured, "mean" and "map": with each receiver, "soft": the soft path.
+    """
     hard, soft = model.link.hard(latents, draw), model.link.soft(latents, draw)
     assert hard.posterior is not None
     assert hard.decoded_index is not None

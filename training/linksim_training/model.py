@@ -122,6 +122,7 @@ def initialise_codebook(model: SemanticModel, images: Tensor, seed: int) -> None
         return
     # One thread, because the order in which threads add up their shares changes the last bits.
     with threadpool_limits(limits=1):
-        centres = KMeans(clusters, n_init=1, random_state=seed % 2**32).fit(points).cluster_centers_
+        kmeans = KMeans(clusters, n_init=1, random_state=seed % 2**32)  # pyright: ignore[reportArgumentType]
+        kmeans.fit(points)
     with torch.no_grad():
-        model.link.codebook.copy_(torch.from_numpy(centres))
+        model.link.codebook.copy_(torch.from_numpy(kmeans.cluster_centers_))

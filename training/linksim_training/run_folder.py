@@ -29,7 +29,8 @@ class RunFolder:
         held = [self.path / name for name in (*OWN_FILES, *OWN_FOLDERS) if (self.path / name).exists()]
         if held and not overwrite:
             raise FileExistsError(
-                f"{self.path} already holds a run ({held[0].name}): choose another --run-dir, or add --overwrite"
+                f"{self.path} already holds a run ({held[0].name}): choose another --run-dir, "
+                "or add --overwrite"
             )
         for one in held:
             shutil.rmtree(one) if one.is_dir() else one.unlink()

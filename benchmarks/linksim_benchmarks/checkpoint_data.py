@@ -1,0 +1,43 @@
+"""A checkpoint together with the test part of the data it was trained on, or of other data."""
+
+from pathlib import Path
+
+from linksim import checks
+from linksim_training.checkpoints import Checkpoint, load_checkpoint
+from linksim_training.data import ImageData, load_data
+from linksim_training.model import SemanticModel
+
+
+def load(path: Path, dataset: str | None) -> tuple[Checkpoint, ImageData]:
+    """Load both.
+
+    Args:
+        path: of the checkpoint.
+        dataset: as `load_data` takes it; that of the training if None.
+
+    Raises:
+        FileNotFoundError, ValueError: as loading raises them, or if the images do not fit the model.
+    """
+    checkpoint = load_checkpoint(path)
+    data = load_data(checkpoint.metadata["data"] if dataset is None else dataset)
+    assert checkpoint.model.spec is not None
+    shape = tuple(checkpoint.model.spec["image_shape"])
+    if data.image_shape != shape:
+        raise ValueError(f"{data.name} has images of shape {data.image_shape}, but {path} takes {shape}")
+    if data.classes > checkpoint.model.spec["classes"]:
+        raise ValueError(
+            f"{data.name} has {data.classes} classes, but {path} knows {checkpoint.model.spec['classes']}"
+        )
+    return checkpoint, data
+
+
+def set_temperatures(model: SemanticModel, vq_temp: float | None, symbol_temp: float | None) -> None:
+    """Set the temperatures of the soft path; None keeps that of the checkpoint.
+
+    Raises:
+        ValueError: if one is not a positive number.
+    """
+    if vq_temp is not None:
+        model.link.vq_temp = checks.real("--vq-temp", vq_temp, above=0)
+    if symbol_temp is not None:
+        model.link.symbol_temp = checks.real("--symbol-temp", symbol_temp, above=0)
