@@ -186,7 +186,8 @@ def invalid_indices_wrap_around(plant):
     def soft(self, llr, codebook):
         width = self.layout.bits_per_token
         word = bits.bits_to_index(llr.unflatten(1, (self.layout.tokens, width)) > 0)
-        return original(self, llr, codebook)._replace(index=word % self.layout.codebook_size)
+        decided = original(self, llr, codebook)
+        return Decision(decided.posterior, word % self.layout.codebook_size, decided.embedding)
 
     plant.setattr(Decide, "soft", soft)
 
@@ -197,7 +198,7 @@ def hard_receiver_rounds(plant):
 
     def hard(self, llr, codebook):
         decided = original(self, llr, codebook)
-        return decided._replace(embedding=codebook[decided.index])
+        return Decision(decided.posterior, decided.index, codebook[decided.index])
 
     plant.setattr(Decide, "hard", hard)
 

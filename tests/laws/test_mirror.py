@@ -34,19 +34,28 @@ def test_map_of_every_index(width, temperature, dtype):
     check_map_law(Link(config).to(dtype), index, temperature)
 
 
+@pytest.mark.xfail(
+    reason="float32 probabilities clamped at 1e-38 come back at high temperatures", strict=True
+)
+@pytest.mark.parametrize("temperature", [6.0, 10.0, 100.0])
+def test_map_at_high_temperatures(temperature):
+    link = Link(LinkConfig(tokens=3, codebook_size=200, embedding_dim=2, bits_per_symbol=10))
+    check_map_law(link, torch.tensor([[0, 7, 199], [64, 65, 66]]), temperature)
+
+
 @reproducible(300)
 @given(case=cases, scale=st.sampled_from((0.0, 0.3, 5.0, 1e4)))
 def test_decide(case, scale):
     check_decide_law(case.link, case.llr(scale))
 
 
-@reproducible(400)
+@reproducible(250)
 @given(case=cases)
 def test_whole_link(case):
     check_whole_link_law(case.link, case.index(), case.draw(), case.vq_temp, case.symbol_temp)
 
 
-@reproducible(400)
+@reproducible(250)
 @given(case=cases, scale=st.sampled_from((1e-3, 1.0, 100.0)), spread=st.sampled_from((0.01, 1.0, 100.0)))
 def test_quantize(case, scale, spread):
     with torch.no_grad():
@@ -75,7 +84,7 @@ def test_most_tokens_count_for_that_limit(dtype):
     assert check_quantize_limit(link, latents) > 1.9 * 4 * 50
 
 
-@reproducible(250)
+@reproducible(150)
 @given(case=cases, spread=st.sampled_from((0.1, 1.0, 30.0)))
 def test_gradients_are_finite(case, spread):
     """A spread codebook makes assignments that are one-hot to the last bit."""

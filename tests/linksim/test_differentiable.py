@@ -107,6 +107,18 @@ def test_soft_forward_has_the_value_and_gradient_of_the_soft_path(link):
     assert_gradients(actual, expected)
 
 
+def test_soft_forward_straight_through(link):
+    """The lookup is the soft path's posterior mean, and its posterior passes no gradient."""
+    latents, draw = signals(link)
+    soft = link.soft(latents, draw)
+    trace = link(latents, draw, forward="soft", backward="straight-through")
+    assert torch.equal(trace.embedding, soft.embedding)
+    actual, weight = gradients(link, latents, trace.embedding)
+    normalised = torch.nn.functional.layer_norm(latents, latents.shape[-1:])
+    (to_latents,) = torch.autograd.grad((normalised * weight).sum(), latents)
+    assert_gradients(actual, (to_latents, torch.einsum("bnk,bnd->kd", soft.posterior.detach(), weight)))
+
+
 def test_soft_trace_comes_along(link):
     latents, draw = signals(link)
     soft = link.soft(latents, draw)

@@ -48,6 +48,16 @@ def test_shapes(link, signals):
     assert hard.symbol_probabilities is None
 
 
+def test_quantized_embeddings_are_those_of_the_transmitter(link, signals):
+    latents, draw = signals
+    hard, soft = link.hard(latents, draw), link.soft(latents, draw)
+    assert torch.equal(hard.quantized, link.codebook[hard.index])
+    torch.testing.assert_close(soft.quantized, soft.assignment @ link.codebook)
+    assert torch.equal(soft.index, soft.assignment.argmax(-1))
+    sampled = link.mixed(latents, draw, paths={"quantize": "soft"})
+    assert torch.equal(sampled.quantized, soft.quantized)
+
+
 def test_a_trace_agrees_with_itself(link, signals):
     latents, draw = signals
     traces = [

@@ -1,0 +1,108 @@
+"""Files of results: strict JSON, CSV, and pictures that are whole or absent."""
+
+import csv
+import json
+import math
+
+import matplotlib.image
+import pytest
+from matplotlib.figure import Figure
+
+from linksim import files
+from linksim_benchmarks.ber import Point, simulate
+from linksim_benchmarks.output import write_results
+from linksim_benchmarks.pictures import accuracy_picture, audit_picture, ber_picture
+
+BER_ROWS = [
+    simulate(Point(m, c, snr), 3000, 0) for c in ("awgn", "rayleigh") for m in (2, 4) for snr in (0.0, 40.0)
+]
+ACCURACY_ROWS = [
+    {"snr_db": snr, "path": path, "accuracy": 0.5, "low": 0.4, "high": 0.6}
+    for snr in (5.0, -1.0)
+    for path in ("hard", "map", "soft")
+]
+AUDIT_ROWS = [
+    {"snr_db": snr, "metric": metric, "value": value, "low": value, "high": value}
+    for snr in (0.0, 5.0)
+    for metric, value in (
+        ("vq_nmse", 0.0),
+        ("symbol_nmse", 0.3),
+        ("hard_accuracy", 0.9),
+        ("soft_accuracy", 1.0),
+    )
+]
+PICTURES = {
+    "ber": lambda path: ber_picture(BER_ROWS, path),
+    "ber of one point": lambda path: ber_picture(BER_ROWS[:1], path),
+    "ber without errors": lambda path: ber_picture([r for r in BER_ROWS if r["snr_db"] == 40.0][:1], path),
+    "accuracy": lambda path: accuracy_picture(ACCURACY_ROWS, path, trained_at=3.0),
+    "accuracy of one path": lambda path: accuracy_picture(ACCURACY_ROWS[2:3], path),
+    "audit": lambda path: audit_picture(AUDIT_ROWS, path),
+    "audit without mismatch": lambda path: audit_picture(
+        [r for r in AUDIT_ROWS if r["metric"] == "vq_nmse"], path
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:No artists with labels")
+@pytest.mark.parametrize("kind", PICTURES)
+def test_pictures_are_png(tmp_path, kind):
+    path = tmp_path / "new" / "picture.png"
+    assert PICTURES[kind](path) == path
+    assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    pixels = matplotlib.image.imread(path)
+    assert pixels.shape[0] > 300
+    assert pixels.shape[1] > 600
+    assert pixels.std() > 0.02
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_pictures_need_no_display(tmp_path, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setenv("MPLBACKEND", "TkAgg")
+    PICTURES["accuracy"](tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 5000
+
+
+def test_an_interrupted_picture_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"old")
+
+    def interrupted(figure, target, **options):
+        target.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Figure, "savefig", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        accuracy_picture(ACCURACY_ROWS, path)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def strict(constant):
+    raise AssertionError(f"{constant} is not JSON")
+
+
+def test_rows_are_written_in_both_forms(tmp_path):
+    card = {"seed": 1}
+    paths = write_results(tmp_path / "out", "ber", BER_ROWS, card, tmp_path / "elsewhere" / "b.json")
+    assert sorted(paths) == sorted(
+        [tmp_path / "out/ber.json", tmp_path / "out/ber.csv", tmp_path / "elsewhere/b.json"]
+    )
+    content = json.loads((tmp_path / "out/ber.json").read_text(), parse_constant=strict)
+    assert content == {"rows": BER_ROWS, "provenance": card}
+    assert (tmp_path / "elsewhere/b.json").read_text() == (tmp_path / "out/ber.json").read_text()
+    with (tmp_path / "out/ber.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert list(lines[0]) == list(BER_ROWS[0])
+    for line, row in zip(lines, BER_ROWS, strict=True):
+        assert {name: type(row[name])(value) for name, value in line.items()} == row
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_json_has_no_nan(tmp_path, value):
+    files.write_json(tmp_path / "a.json", {"x": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        files.write_json(tmp_path / "a.json", {"x": value})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"x": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
