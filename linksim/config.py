@@ -6,7 +6,7 @@ from typing import Any
 from linksim import checks
 from linksim.frame import FrameLayout
 
-MODULATIONS = ("qam",)
+MODULATIONS = ("qam", "custom")
 CHANNELS = ("awgn", "rayleigh")
 DEMAPPERS = ("app", "maxlog")
 DECISIONS = ("mean", "map")
@@ -22,7 +22,8 @@ class LinkConfig:
         codebook_size: K, number of codewords, any integer from 2.
         embedding_dim: D, dimension of a codeword.
         bits_per_symbol: m; 2, 4, 6, 8 or 10 for square QAM.
-        modulation: "qam", Gray-labelled square QAM of 3GPP TS 38.211 with unit mean energy.
+        modulation: "qam", Gray-labelled square QAM of 3GPP TS 38.211 with unit mean energy; "custom", points
+            given to `Link`, with bits_per_symbol from 1 to 10.
         channel: "awgn", or "rayleigh": one complex Gaussian gain of unit mean power per frame (block
             fading), known to the receiver.
         demapper: "app" for exact LLRs, "maxlog" for their maximum approximation.
@@ -45,11 +46,15 @@ class LinkConfig:
     backend: str = "sionna"
 
     def __post_init__(self) -> None:
-        checks.whole("tokens", self.tokens, 1)
-        checks.whole("codebook_size", self.codebook_size, 2)
-        checks.whole("embedding_dim", self.embedding_dim, 1)
         checks.one_of("modulation", self.modulation, MODULATIONS)
-        checks.bits_per_symbol(self.bits_per_symbol, self.modulation)
+        numbers = {
+            "tokens": checks.whole("tokens", self.tokens, 1),
+            "codebook_size": checks.whole("codebook_size", self.codebook_size, 2),
+            "embedding_dim": checks.whole("embedding_dim", self.embedding_dim, 1),
+            "bits_per_symbol": checks.bits_per_symbol(self.bits_per_symbol, self.modulation),
+        }
+        for name, value in numbers.items():
+            object.__setattr__(self, name, value)  # plain int, also when given as a NumPy integer
         checks.one_of("channel", self.channel, CHANNELS)
         checks.one_of("demapper", self.demapper, DEMAPPERS)
         checks.one_of("decision", self.decision, DECISIONS)

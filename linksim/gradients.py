@@ -21,6 +21,8 @@ def backward_weights(backward: str | Mapping[str, float]) -> dict[str, float]:
     for name, weight in weights.items():
         checks.one_of("backward", name, BACKWARDS)
         checks.real(f"backward[{name!r}]", weight, least=0)
+    if not sum(weights.values()):
+        raise ValueError(f"backward must give at least one of {', '.join(BACKWARDS)} a positive weight")
     return {**dict.fromkeys(BACKWARDS, 0.0), **weights}
 
 

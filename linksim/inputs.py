@@ -3,8 +3,12 @@
 import torch
 from torch import Tensor
 
+from linksim import checks
 from linksim.config import LinkConfig
 from linksim.signals import Draw
+
+MOST_DB = 200.0
+"""Beyond this, N0 leaves the range of float32."""
 
 
 def check_snr(snr_db: float | Tensor, frames: int, dtype: torch.dtype) -> Tensor:
@@ -18,13 +22,16 @@ def check_snr(snr_db: float | Tensor, frames: int, dtype: torch.dtype) -> Tensor
     Raises:
         ValueError: if the shape does not fit or a value is not finite.
     """
-    snr = torch.as_tensor(snr_db, dtype=dtype)
+    if isinstance(snr_db, Tensor):
+        snr = snr_db.detach().to(dtype, copy=True)
+    else:
+        snr = torch.tensor(checks.real("snr_db", snr_db), dtype=dtype)
     if snr.dim() > 1 or (snr.dim() == 1 and snr.shape[0] != frames):
         raise ValueError(
             f"snr_db must be one number or one per frame, [{frames}], got shape {list(snr.shape)}"
         )
-    if not bool(torch.isfinite(snr).all()):
-        raise ValueError(f"snr_db must be finite, got {snr_db}")
+    if not bool((snr.abs() <= MOST_DB).all()):
+        raise ValueError(f"snr_db must be finite, from -{MOST_DB:g} to {MOST_DB:g}, got {snr_db}")
     return snr.expand(frames)
 
 
@@ -45,6 +52,8 @@ def check_input(
     if not isinstance(draw, Draw):
         raise TypeError(f"draw must come from link.draw(...), got {type(draw).__name__}")
     name, value = given[0]
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
     tail = {
         "latents": (config.tokens, config.embedding_dim),
         "index": (config.tokens,),
@@ -54,7 +63,10 @@ def check_input(
         raise ValueError(f"{name} must have shape [B, {', '.join(map(str, tail))}], got {list(value.shape)}")
     if value.shape[0] != len(draw):
         raise ValueError(f"{name} has {value.shape[0]} frames, but the draw has {len(draw)}")
-    if name != "latents":
+    if name == "latents":
+        if not bool(torch.isfinite(value).all()):
+            raise ValueError("latents must be finite; NaN or infinity in them comes from the encoder")
+    else:
         _check_values(name, value, config.codebook_size if name == "index" else 2)
     return draw
 
@@ -62,5 +74,8 @@ def check_input(
 def _check_values(name: str, value: Tensor, limit: int) -> None:
     if name == "index" and (value.is_floating_point() or value.dtype == torch.bool):
         raise TypeError(f"index must hold integers, got {value.dtype}")
+    if value.dtype == torch.bool:
+        return
+    value = value.double()
     if not bool(((value >= 0) & (value < limit) & (value == value.round())).all()):
         raise ValueError(f"{name} must hold whole numbers from 0 to {limit - 1}")

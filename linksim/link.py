@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +63,10 @@ class Link(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        if constellation is not None:
+            config = replace(config, modulation="custom")
+        elif config.modulation == "custom":
+            raise ValueError("modulation 'custom' needs the points: give Link(config, constellation=points)")
         self.config = config
         self.layout = config.layout
         self.vq_temp = 0.7
@@ -98,7 +103,7 @@ class Link(nn.Module):
         snr = check_snr(snr_db, frames, self.codebook.dtype)
         if isinstance(generator, torch.Generator):
             return self._draw(snr, generator)
-        generators = list(generator)
+        generators = list(generator) if isinstance(generator, Sequence) else [generator]
         if not all(isinstance(one, torch.Generator) for one in generators):
             raise TypeError("generator must be a torch.Generator or a list of them, one per frame")
         if len(generators) != frames:
@@ -224,7 +229,8 @@ class Link(nn.Module):
         soft = self.soft(latents, draw, vq_temp=vq_temp, symbol_temp=symbol_temp)
         values = soft if forward == "soft" else self.hard(latents, draw)
         deployed_map = forward == "hard" and self.config.decision == "map"
-        embedding = with_gradient(values, soft, self.codebook, weights, looked_up_by_index=deployed_map)
+        with torch.autocast(self.codebook.device.type, enabled=False):
+            embedding = with_gradient(values, soft, self.codebook, weights, looked_up_by_index=deployed_map)
         return values.replace(
             embedding=embedding,
             assignment=soft.assignment,

@@ -6,6 +6,9 @@ from torch import Tensor
 from linksim import checks, sionna_bridge
 from linksim.config import BACKENDS, DEMAPPERS
 
+LEAST_VARIANCE = 1e-20
+"""Keeps the exponents of the LLRs finite in float32."""
+
 
 class Modem:
     """Modulation and soft demodulation, bit for bit as deployed.
@@ -83,13 +86,15 @@ class Modem:
             [..., S] complex symbols.
 
         Raises:
-            ValueError: if the last dimension is not a multiple of m.
+            ValueError: if the last dimension is not a multiple of m, or a value is neither 0 nor 1.
         """
         if bits.dim() == 0 or bits.shape[-1] % self.bits_per_symbol:
             raise ValueError(
                 f"the last dimension of bits must be a multiple of {self.bits_per_symbol}, "
                 f"got shape {list(bits.shape)}"
             )
+        if not bool(((bits == 0) | (bits == 1)).all()):
+            raise ValueError("bits must be zeros and ones; probabilities are mapped by Link.soft")
         precision = "double" if bits.dtype == torch.float64 else "single"
         return self._mapper(precision, bits.device)(bits)
 
@@ -99,7 +104,7 @@ class Modem:
         Args:
             received: [..., S] complex symbols.
             noise_variance: total variance of the complex noise, a number or a tensor that broadcasts to
-                `received`.
+                `received`; below 1e-20 it counts as 1e-20.
 
         Returns:
             [..., S·m] real LLRs, finite for finite input.
@@ -116,4 +121,4 @@ class Modem:
         device = sionna_bridge.device_name(received.device)
         variance = torch.as_tensor(noise_variance, dtype=received.real.dtype, device=received.device)
         block = sionna_bridge.demapper(self.demapper, self._points, self.bits_per_symbol, precision, device)
-        return block(received, variance)
+        return block(received, variance.clamp_min(LEAST_VARIANCE))

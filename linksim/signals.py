@@ -34,11 +34,13 @@ class Draw:
 
     def __getitem__(self, frames: int | slice | Sequence[int] | Tensor) -> Draw:
         """Select frames by slice, number, list of numbers or index tensor; always keeps the frame axis."""
-        if isinstance(frames, int):
-            if not -len(self) <= frames < len(self):
-                raise IndexError(f"frame {frames} is not among the {len(self)} frames of this draw")
-            frames = [frames]
-        return self._map(lambda tensor: tensor[frames])
+        if isinstance(frames, (slice, Tensor)) and not (isinstance(frames, Tensor) and frames.dim() == 0):
+            return self._map(lambda tensor: tensor[frames])
+        chosen = list(frames) if isinstance(frames, Sequence) else [int(frames)]
+        for frame in chosen:
+            if not -len(self) <= frame < len(self):
+                raise IndexError(f"frame {frame} is not among the {len(self)} frames of this draw")
+        return self._map(lambda tensor: tensor[chosen])
 
     def to(self, *args: Any, **kwargs: Any) -> Draw:
         """Move to a device, as `torch.Tensor.to` does."""

@@ -54,6 +54,7 @@ class Decide(nn.Module):
             codebook: [K, D].
         """
         per_token = llr.unflatten(1, (self.layout.tokens, self.layout.bits_per_token))
-        logits = per_token @ self.index_labels.T
-        posterior = logits.softmax(-1)
+        # In float64, so that a weak LLR still counts beside a huge one.
+        logits = per_token.double() @ self.index_labels.T.double()
+        posterior = logits.softmax(-1).to(llr.dtype)
         return Decision(posterior, logits.argmax(-1), posterior @ codebook)

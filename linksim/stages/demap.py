@@ -1,10 +1,12 @@
 """Demap: received symbols to LLRs of the information bits; one function on both paths."""
 
-import torch
 from torch import Tensor
 
 from linksim.frame import FrameLayout
 from linksim.modem import Modem
+
+LEAST_POWER = 1e-15
+"""Of a gain; keeps a symbol that faded away finite, with LLRs of zero."""
 
 
 class Demap:
@@ -25,7 +27,7 @@ class Demap:
         Returns:
             [B, L] ln P(b=1)/P(b=0).
         """
-        power = gain.abs().square().clamp_min(torch.finfo(noise_variance.dtype).tiny)
+        power = gain.abs().square().clamp_min(LEAST_POWER)
         equalised = received * (gain.conj() / power if gain.is_complex() else gain / power)
         llr = self.modem.demodulate(equalised, noise_variance / power)
         return llr[:, : self.layout.information_bits]

@@ -73,6 +73,7 @@ class Map(nn.Module):
 
 
 def sharpen(probabilities: Tensor, temperature: float) -> Tensor:
-    """softmax(log p / T) along the last axis; probabilities below the dtype's tiny count as tiny."""
-    tiny = torch.finfo(probabilities.dtype).tiny
-    return (probabilities.clamp_min(tiny).log() / temperature).softmax(-1)
+    """softmax(log p / T) along the last axis; probabilities below the dtype's tiny count as zero."""
+    possible = probabilities >= torch.finfo(probabilities.dtype).tiny
+    logits = torch.where(possible, probabilities, 1).log() / temperature
+    return logits.masked_fill(~possible, -torch.inf).softmax(-1)

@@ -56,9 +56,6 @@ def test_selecting_frames(draw, selection, frames):
         assert torch.equal(parts(selected)[name], value[frames]), name
 
 
-@pytest.mark.xfail(
-    reason="only int and list keep the frame axis", strict=True, raises=(AssertionError, IndexError)
-)
 @pytest.mark.parametrize(
     ("selection", "frames"), [(np.int64(2), [2]), (torch.tensor(2), [2]), ((4, 0), [4, 0])]
 )

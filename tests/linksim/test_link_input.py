@@ -135,7 +135,6 @@ def test_bits_must_be_zeros_and_ones(link, draw, value):
         link.hard(bits=bits, draw=draw)
 
 
-@pytest.mark.xfail(reason="the check rounds, which booleans cannot", strict=True, raises=NotImplementedError)
 def test_bits_may_be_booleans(link, draw):
     bits = torch.tensor([[0, 1, 1, 0, 0, 1, 0, 0, 1]] * 2)
     trace = link.hard(bits=bits.bool(), draw=draw)

@@ -179,11 +179,7 @@ def test_mixed_precision_leaves_the_link_alone(decision):
         ("mean", "surrogate"),
         ("map", "surrogate"),
         ("map", "straight-through"),
-        pytest.param(
-            "mean",
-            "straight-through",
-            marks=pytest.mark.xfail(reason="the lookup's gradient is computed in bfloat16", strict=True),
-        ),
+        ("mean", "straight-through"),
     ],
 )
 def test_mixed_precision_leaves_gradients_alone(decision, backward):

@@ -16,18 +16,13 @@ class Encoder(nn.Module):
         super().__init__()
         channels, height, width_pixels = image_shape
         layers: list[nn.Module] = []
-        while True:
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+        while min(height, width_pixels) >= 8:
+            layers += [nn.Conv2d(channels, width, 3 if layers else 5, stride=2, padding=1 if layers else 2)]
+            layers += [nn.ReLU()]
+            height, width_pixels = (height + 1) // 2, (width_pixels + 1) // 2
             channels, width = width, min(2 * width, 64)
-            if min(height, width_pixels) < 8:
-                break
-            layers.append(nn.MaxPool2d(2))
-            height, width_pixels = height // 2, width_pixels // 2
-        layers += [
-            nn.Flatten(),
-            nn.Dropout(dropout),
-            nn.Linear(channels * height * width_pixels, tokens * dim),
-        ]
+        layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+        layers += [nn.Flatten(), nn.Dropout(dropout), nn.Linear(width * height * width_pixels, tokens * dim)]
         self.layers = nn.Sequential(*layers)
         self.shape = (tokens, dim)
 
