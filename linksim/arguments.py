@@ -44,16 +44,19 @@ def parse(
 
 
 def _first_sentence(box: str) -> str:
-    """The words above the first rule in a framed message."""
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│ \t") for line in box.splitlines()]
-    words = []
+    """The words of a framed message below its title, up to the next rule.
+
+    The title stands in the frame where standard output has characters to draw one, else above a rule.
+    """
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip(" │\t") for line in box.splitlines()]
+    blocks: list[list[str]] = [[]]
     for line in lines:
-        if line.startswith("╭"):
-            continue
-        if line.startswith(("─", "╰", "└", "---")):
-            break
-        words.append(line)
-    return " ".join(" ".join(words).split())
+        if line[:1] in "╭╰" or not line.strip("─-"):
+            blocks.append([])
+        else:
+            blocks[-1].append(line)
+    filled = [" ".join(" ".join(block).split()) for block in blocks if block]
+    return filled[0] if "╭" in box else filled[1]
 
 
 def numbers(name: str, words: Sequence[str]) -> list[float]:

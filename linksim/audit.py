@@ -75,13 +75,13 @@ def audit(
         over frames, linearised, for the rest.
 
     Raises:
-        ValueError: if there are no data or no SNRs, or the surrogate's shapes do not fit.
+        ValueError: if there are fewer than two images or no SNRs, or the surrogate's shapes do not fit.
     """
     if not len(snr_db):
         raise ValueError("snr_db must hold at least one Es/N0 in dB, got none")
     batches = _batches(data)
-    if not batches:
-        raise ValueError("data must hold at least one image, got none")
+    if sum(len(labels) for _, labels in batches) < 2:
+        raise ValueError("data must hold at least two images, since one frame has no interval")
     model.eval()
     link: Link = model.transceiver_dig
     device = link.codebook.device
@@ -108,7 +108,7 @@ def audit(
 
 
 def _batches(data: tuple[Tensor, Tensor] | Iterable[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
-    if isinstance(data, tuple) and isinstance(data[0], Tensor):
+    if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], Tensor):
         images, labels = cast("tuple[Tensor, Tensor]", data)
         if len(images) != len(labels):
             raise ValueError(f"data holds {len(images)} images, but {len(labels)} labels")

@@ -4,6 +4,7 @@ A table of command names and the functions that serve them, imported when called
 arguments after the command's name. What is wrong with the input is said in one line, with exit code 2.
 """
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `linksim`; those of the process if None.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A character that a terminal lacks must not turn a finished run into an error.
+            stream.reconfigure(errors="replace")
     if not words or words[0] in ("-h", "--help"):
         print(_help())
         return 0 if words else USAGE_ERROR

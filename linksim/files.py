@@ -30,6 +30,28 @@ def whole(path: str | Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def check_writable(*paths: str | Path | None) -> None:
+    """Refuse early what could not be written in the end; makes and writes nothing.
+
+    Args:
+        paths: of files or folders to be written; None is passed over.
+
+    Raises:
+        NotADirectoryError: if a file stands where a folder is needed.
+        PermissionError: if the folder may not be written to.
+    """
+    for path in paths:
+        if path is None:
+            continue
+        folder = Path(path).absolute().parent
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir():
+            raise NotADirectoryError(f"cannot write {path}: {folder} is a file, not a folder")
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"cannot write {path}: no permission to write to {folder}")
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file whole."""
     with whole(path) as aside:

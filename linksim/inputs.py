@@ -65,7 +65,10 @@ def check_input(
         raise ValueError(f"{name} has {value.shape[0]} frames, but the draw has {len(draw)}")
     if name == "latents":
         if not bool(torch.isfinite(value).all()):
-            raise ValueError("latents must be finite; NaN or infinity in them comes from the encoder")
+            raise ValueError(
+                "latents must be finite; NaN or infinity comes from the encoder, in training mostly from a "
+                "learning rate (--lr) that is too high"
+            )
     else:
         _check_values(name, value, config.codebook_size if name == "index" else 2)
     return draw

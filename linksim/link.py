@@ -1,6 +1,5 @@
 """The link: the stages in a row, hard, soft or mixed, on a given draw."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -178,8 +177,8 @@ class Link(nn.Module):
     ) -> Trace:
         """Transmit with a path of one's choice at each stage.
 
-        A hard map after a soft quantize sends real symbols of indices sampled from the assignment with the
-        draw's uniforms; a soft map after a hard quantize lifts the index.
+        A hard map after a soft quantize sends indices sampled from the assignment with the draw's uniforms;
+        a soft map after a hard quantize lifts the index.
 
         Args:
             latents, draw, index, vq_temp, symbol_temp: as `soft`.
@@ -315,10 +314,7 @@ class Link(nn.Module):
         return sent.replace(bits=bits, symbol_probabilities=probabilities, symbols=symbols)
 
     def extra_repr(self) -> str:
-        """The information rate of the link, for `print(link)`."""
+        """The sizes of a frame, for `print(link)`."""
         layout = self.layout
-        rate = layout.information_bits / layout.symbols
-        return (
-            f"tokens={layout.tokens}, codebook={tuple(self.codebook.shape)}, bits={layout.information_bits}, "
-            f"symbols={layout.symbols}, rate={math.floor(rate * 1000) / 1000} bit/symbol"
-        )
+        sizes = f"bits={layout.information_bits}, symbols={layout.symbols}"
+        return f"tokens={layout.tokens}, codebook={tuple(self.codebook.shape)}, {sizes}"

@@ -7,7 +7,7 @@ from typing import Literal
 
 import tyro
 
-from linksim import checks, provenance
+from linksim import checks, files, provenance
 from linksim.arguments import numbers, parse
 from linksim_benchmarks import checkpoint_data, output
 from linksim_benchmarks.accuracy import sweep
@@ -45,6 +45,7 @@ class AccuracyOptions:
 def main(arguments: Sequence[str]) -> None:
     """Serve `linksim accuracy`."""
     options = parse(AccuracyOptions, arguments, "accuracy")
+    files.check_writable(options.out / "accuracy.json", options.json)
     snr_db = numbers("--snr-db", options.snr_db)
     draws = checks.whole("--draws", options.draws, 1)
     checks.whole("--seed", options.seed, 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tyro
 
-from linksim import audit, checks, provenance
+from linksim import audit, checks, files, provenance
 from linksim.arguments import numbers, parse
 from linksim.audit import ONE_FUNCTION, AuditReport
 from linksim_benchmarks import checkpoint_data, output
@@ -41,6 +41,7 @@ class AuditOptions:
 def main(arguments: Sequence[str]) -> None:
     """Serve `linksim audit`."""
     options = parse(AuditOptions, arguments, "audit")
+    files.check_writable(options.out / "audit.json", options.json)
     snr_db = numbers("--snr-db", options.snr_db)
     checks.whole("--seed", options.seed, 0)
     checkpoint, data = checkpoint_data.load(options.checkpoint, options.dataset)

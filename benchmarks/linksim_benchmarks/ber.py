@@ -30,6 +30,11 @@ class Point:
     demapper: str = "app"
     backend: str = "sionna"
 
+    def __post_init__(self) -> None:
+        # The random stream is named after the point, so equal points must be written alike.
+        object.__setattr__(self, "bits_per_symbol", int(self.bits_per_symbol))
+        object.__setattr__(self, "snr_db", float(self.snr_db))
+
     def link(self) -> Link:
         """A link that sends FRAME_BITS uncoded bits per frame, one token per symbol."""
         m = self.bits_per_symbol

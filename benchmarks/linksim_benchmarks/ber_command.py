@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from linksim import FrameLayout, checks, provenance
+from linksim import FrameLayout, checks, files, provenance
 from linksim.arguments import numbers, parse
 from linksim_benchmarks import output
 from linksim_benchmarks.ber import FRAME_BITS, Point, simulate
@@ -59,6 +59,7 @@ def points(options: BerOptions) -> list[Point]:
 def main(arguments: Sequence[str]) -> None:
     """Serve `linksim ber`."""
     options = parse(BerOptions, arguments, "ber")
+    files.check_writable(options.out / "ber.json", options.json)
     bits = int(checks.real("--max-bits", options.max_bits, least=1, most=1e12))
     checks.whole("--seed", options.seed, 0)
     sweep = points(options)

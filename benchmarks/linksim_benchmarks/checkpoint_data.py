@@ -19,6 +19,9 @@ def load(path: Path, dataset: str | None) -> tuple[Checkpoint, ImageData]:
         FileNotFoundError, ValueError: as loading raises them, or if the images do not fit the model.
     """
     checkpoint = load_checkpoint(path)
+    missing = [name for name in ("data", "options", "epoch", "snr_db") if name not in checkpoint.metadata]
+    if missing:
+        raise ValueError(f"{path} was not written by linksim train: its metadata lacks {', '.join(missing)}")
     data = load_data(checkpoint.metadata["data"] if dataset is None else dataset)
     assert checkpoint.model.spec is not None
     shape = tuple(checkpoint.model.spec["image_shape"])

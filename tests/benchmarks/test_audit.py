@@ -1,5 +1,6 @@
 """The audit: rows, exact figures, limits, anyone's surrogate, and bad input."""
 
+import copy
 import math
 
 import numpy as np
@@ -78,6 +79,10 @@ def test_figures_against_the_traces(model, images, labels, report):
         assert report.value(snr, "soft_accuracy") == right["soft"]
         assert report.value(snr, "hard_accuracy") == right["hard"]
         assert report.value(snr, "gap") == pytest.approx(right["soft"] - right["hard"])
+
+        error = (soft.features - hard.features).double().square().sum()
+        scale = hard.features.double().square().sum()
+        assert report.value(snr, "feature_nmse") == pytest.approx((error / scale).item(), rel=1e-6)
 
         q = soft.trace.assignment.double().numpy()
         p = soft.trace.symbol_probabilities.double().numpy()
@@ -186,6 +191,13 @@ def test_batches_and_tensors(model, images, labels):
     reports = [audit(model, form, snr_db=[5.0], generator=generator()) for form in forms]
     assert all(one.rows == reports[0].rows for one in reports)
     assert all(one.frames == 80 for one in reports)
+
+
+def test_a_model_in_double_precision(model, images, labels, report):
+    """Such as `fit` leaves it with 64-true; images stay in single precision."""
+    found = run(copy.deepcopy(model).double(), images, labels)
+    for metric in ("vq_nmse", "symbol_nmse", "soft_power"):
+        assert found.value(8.0, metric) == pytest.approx(report.value(8.0, metric), rel=1e-3)
 
 
 def test_missing_or_uneven_data(model, images, labels):

@@ -5,12 +5,12 @@ import subprocess
 import sys
 
 import gymnasium
-import linksim_envs
 import pytest
 from gymnasium.utils.env_checker import check_env
-from linksim_envs import TransmitEnv
 
+import linksim_envs
 from linksim import Link, LinkConfig
+from linksim_envs import TransmitEnv
 
 ID = "linksim/Transmit-v0"
 CUSTOM = Link(LinkConfig(tokens=3, codebook_size=48, embedding_dim=5, bits_per_symbol=6, channel="rayleigh"))

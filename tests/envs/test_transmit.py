@@ -5,9 +5,9 @@ import pytest
 import torch
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import data_equivalence
-from linksim_envs import TransmitEnv
 
 from linksim import Link, LinkConfig
+from linksim_envs import TransmitEnv
 
 
 def custom_link(**changes) -> Link:

@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import struct
 import zipfile
 
 import numpy as np
@@ -141,11 +142,18 @@ def zipped(**members):
     return write
 
 
+def one_of_two_volumes(path):
+    """The end of a zip file that goes on in another file."""
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, 0, 2)
+    path.write_bytes(b"PK\x03\x04" + locator + struct.pack("<4s4H2LH", b"PK\x05\x06", *[0] * 7))
+
+
 OTHER_FILES = {
     "random bytes": lambda path: path.write_bytes(np.random.default_rng(0).bytes(5000)),
     "text": lambda path: path.write_text("epoch,accuracy\n1,0.5\n"),
     "a zip file": zipped(readme="hello"),
     "a zip file without members": zipped(),
+    "a part of a zip file": one_of_two_volumes,
     "an empty pickle": zipped(**{"model_data.pkl": b"", "model_version": b"3"}),
     "a broken pickle": zipped(**{"model_data.pkl": b"garbage", "model_version": b"3"}),
     "a bare pickle": lambda path: path.write_bytes(pickle.dumps({"format": "linksim checkpoint 1"})),

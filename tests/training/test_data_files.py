@@ -118,8 +118,8 @@ BROKEN = {
     "a class without images": ({"y_train": np.where(LABELS[:32] == 1, 2, LABELS[:32])}, "two"),
     "a class with one image": ({"y_train": np.where(np.arange(32) == 0, 4, LABELS[:32])}, "two"),
     "one class": ({"y_train": 0 * LABELS[:32], "y_test": 0 * LABELS[32:]}, "two"),
-    "pickled images": ({"x_train": unpicklable()}, "x_train"),
-    "pickled labels": ({"y_test": LABELS[32:].astype(object)}, "y_test"),
+    "pickled images": ({"x_train": unpicklable()}, "pickle"),
+    "pickled labels": ({"y_test": LABELS[32:].astype(object)}, "pickle"),
 }
 
 

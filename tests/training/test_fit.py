@@ -128,6 +128,20 @@ def test_validation_data_are_not_trained_on(train, few):
     assert same(weights(model), weights(train(validation_loader=other)[0]))
 
 
+def test_every_epoch_is_validated_on_the_same_draws(train):
+    """With weights and temperatures that stand still, so do all figures of the validation."""
+    still = {"lr": 1e-30, "vq_temp_decay": 1.0, "symbol_temp_decay": 1.0}
+    _, history = train(epochs=3, alignment_start_epoch=9, **still)
+    first, second, third = ({**row["val"], **row["mismatch"]} for row in history.rows)
+    assert first == second == third
+    assert history.rows[0]["train"] != history.rows[1]["train"]
+
+
+def test_how_much_is_validated_does_not_change_the_training(train, few):
+    model, _ = train()
+    assert same(weights(model), weights(train(validation_loader=few[1][:1])[0]))
+
+
 def test_the_start_of_phase_2_does_not_reach_back(train):
     """Rows before the first aligned epoch do not depend on when it is; later ones do."""
     _, early = train(epochs=3, alignment_start_epoch=2)

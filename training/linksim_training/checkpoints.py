@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
-from linksim import LinkConfig, files
+from linksim import LinkConfig, checks, files
 from linksim_training.model import SemanticModel, build_model
 
 FORMAT = "linksim checkpoint 1"
 MAX_BYTES = 2**31
+LONGEST_REASON = 400
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,13 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         channels, height, width = (int(size) for size in spec["image_shape"])
         model = build_model((channels, height, width), int(spec["classes"]), LinkConfig(**spec["link"]))
         model.load_state_dict(content["model_state_dict"])
-        model.link.vq_temp = float(content["temperatures"]["vq_temp"])
-        model.link.symbol_temp = float(content["temperatures"]["symbol_temp"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{path} does not fit the model it describes: {reason}") from error
-    return Checkpoint(model.eval(), dict(content["metadata"]))
+        temperatures = content["temperatures"]
+        model.link.vq_temp = checks.real("vq_temp", temperatures["vq_temp"], above=0)
+        model.link.symbol_temp = checks.real("symbol_temp", temperatures["symbol_temp"], above=0)
+        metadata = dict(content["metadata"].items())
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} does not fit the model it describes: {_one_line(error)}") from error
+    return Checkpoint(model.eval(), metadata)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -84,9 +86,18 @@ def _read(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not a checkpoint, or is truncated")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a readable checkpoint: {str(error).splitlines()[0]}") from error
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} holds more than plain tensors and metadata, so it was not loaded"
+        ) from error
+    except Exception as error:  # what a damaged file makes the reader raise has no common class
+        raise ValueError(f"{path} is not a readable checkpoint: {_one_line(error)}") from error
     needed = {"format", "model_state_dict", "spec", "temperatures", "metadata"}
     if not isinstance(content, dict) or not needed <= content.keys() or content["format"] != FORMAT:
         raise ValueError(f"{path} is not a linksim checkpoint")
     return content
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + " ..."

@@ -17,7 +17,7 @@ from linksim_training.checkpoints import load_checkpoint
 from linksim_training.config import PRESETS, LossWeights, Optimisation, Schedule, TrainConfig
 from linksim_training.data import ImageData, load_data
 from linksim_training.evaluate import evaluate
-from linksim_training.loop import fit
+from linksim_training.loop import fit, make_fabric
 from linksim_training.model import SemanticModel, build_model
 from linksim_training.noiseless import LEARNING_RATE_FACTORS, fit_noiseless
 from linksim_training.run_folder import RunFolder
@@ -129,6 +129,8 @@ def main(arguments: Sequence[str]) -> None:
     """Serve `linksim train`."""
     options = read_options(arguments)
     config, link_config = options.config, options.link_config
+    files.check_writable(options.run.run_dir / "summary.json", options.run.json)
+    make_fabric(config)
     data = load_data(options.run.dataset)
     folder = RunFolder(options.run.run_dir, options.run.overwrite)
     console = Console(quiet=options.run.quiet, soft_wrap=True, highlight=False)

@@ -92,8 +92,8 @@ class Optimisation:
     """Share of the surrogate in the mixed gradient; the rest is straight-through."""
     random_codebook: bool = False
     """Start from a random codebook, not from k-means centres of the untrained encoder's latents."""
-    device: str = "auto"
-    """Where to train: auto, cpu, cuda."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; auto takes a GPU if there is one."""
     precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed"] = "32-true"
     """Floating-point precision; the link itself is never in less than 32 bits."""
     seed: int = 0
@@ -102,6 +102,7 @@ class Optimisation:
     def _check_optimisation(self) -> None:
         checks.real("lr", self.lr, above=0)
         checks.real("weight_decay", self.weight_decay, least=0)
+        checks.one_of("device", self.device, ("auto", "cpu", "cuda"))
         checks.one_of("lr_schedule", self.lr_schedule, ("cosine", "constant"))
         checks.one_of("gradient", self.gradient, ("surrogate", "straight-through", "mixed"))
         checks.one_of("precision", self.precision, ("32-true", "64-true", "16-mixed", "bf16-mixed"))

@@ -1,6 +1,7 @@
 """Data sets: real images that come with the installation, or an .npz file of one's own."""
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,17 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sequential
 EMBEDDED = ("mnist5k", "digits")
 SPLIT_SEED = 20240501
 MAX_FILE_BYTES = 4 * 2**30
+
+UNREADABLE = (
+    zipfile.BadZipFile,
+    EOFError,
+    MemoryError,
+    NotImplementedError,  # a compression that Python does not know
+    OSError,
+    RuntimeError,  # encrypted
+    ValueError,  # a header that lies, or objects that would have to be unpickled
+)
+"""What reading a broken .npz file can raise, beside zlib.error."""
 
 
 @dataclass(frozen=True)
@@ -125,19 +137,7 @@ def _tensors(
 def _from_file(path: Path) -> ImageData:
     if not path.is_file():
         raise FileNotFoundError(f"no such data file: {path}")
-    names = ("x_train", "y_train", "x_test", "y_test")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            declared = sum(member.file_size for member in archive.infolist())
-        if declared > MAX_FILE_BYTES:
-            raise ValueError(f"{path} unpacks to {declared} bytes, more than the limit of {MAX_FILE_BYTES}")
-        with np.load(path, allow_pickle=False) as content:
-            missing = [one for one in names if one not in content.files]
-            if missing:
-                raise ValueError(f"{path} lacks {', '.join(missing)}; it must hold {', '.join(names)}")
-            arrays = {one: content[one] for one in names}
-    except (zipfile.BadZipFile, EOFError, OSError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
-        raise ValueError(f"{path} is not a readable .npz file: {error}") from error
+    arrays = _read_arrays(path, ("x_train", "y_train", "x_test", "y_test"))
     x_train, y_train = _images(path, "x_train", arrays), _labels(path, "y_train", arrays)
     x_test, y_test = _images(path, "x_test", arrays), _labels(path, "y_test", arrays)
     if x_train.shape[1:] != x_test.shape[1:]:
@@ -155,6 +155,31 @@ def _from_file(path: Path) -> ImageData:
         raise ValueError(f"{path}: y_train must hold at least two classes with two images each")
     train, validation = _split(y_train, max(classes, round(len(y_train) / 8)))
     return _tensors(str(path), x_train, y_train, train, validation, x_test, y_test)
+
+
+def _read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    reading, arrays = "the archive", {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            declared = sum(member.file_size for member in archive.infolist())
+            held = [member.filename.removesuffix(".npy") for member in archive.infolist()]
+        too_large, missing = declared > MAX_FILE_BYTES, [one for one in names if one not in held]
+        if not too_large and not missing:
+            with np.load(path, allow_pickle=False) as content:
+                for name in names:
+                    reading = name
+                    arrays[name] = content[name]
+    except (*UNREADABLE, zlib.error) as error:
+        reason = error or type(error).__name__
+        raise ValueError(f"{path} is not a readable .npz file ({reading}): {reason}") from error
+    if too_large:
+        raise ValueError(f"{path} unpacks to {declared} bytes, more than the limit of {MAX_FILE_BYTES}")
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}; it must hold {', '.join(names)}")
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"{path}: {name} is not an array in NumPy's format")
+    return arrays
 
 
 def _images(path: Path, name: str, arrays: dict[str, np.ndarray]) -> np.ndarray:
@@ -181,7 +206,8 @@ def _labels(path: Path, name: str, arrays: dict[str, np.ndarray]) -> np.ndarray:
             f"{path}: {name} must hold {len(images)} whole numbers, one per image, "
             f"got {labels.dtype} {list(labels.shape)}"
         )
-    if labels.min() < 0 or labels.max() >= len(labels):
+    most = len(labels) if name == "y_train" else np.iinfo(np.int64).max
+    if labels.min() < 0 or labels.max() >= most:
         raise ValueError(
             f"{path}: {name} must hold labels from 0 to the number of classes less one, "
             f"got {labels.min()} to {labels.max()}"

@@ -60,11 +60,11 @@ def evaluate(
     """
     was_training = model.training
     model.eval()
-    device = model.link.codebook.device
+    codebook = model.link.codebook
     meter, correct = Meter(), defaultdict(list)
     errors: dict[str, Tensor] = defaultdict(lambda: torch.zeros(2, dtype=torch.float64))
     for images, labels in batches:
-        images, labels = images.to(device), labels.to(device)
+        images, labels = images.to(codebook.device, codebook.dtype), labels.to(codebook.device)
         draw = model.link.draw(len(images), snr_db, generator)
         outputs = both_paths(model, model.encoder(images), draw)
         shown = outputs["soft"] if phase == "LEARNING" else _as_aligned(outputs)

@@ -61,6 +61,9 @@ def fit(
     Returns:
         the rows of all epochs.
 
+    Raises:
+        ValueError: if the device is not there, or training diverges.
+
     Example:
         >>> from linksim_training import TrainConfig, build_model, fit, load_data
         >>> data = load_data("digits")
@@ -72,7 +75,7 @@ def fit(
         ['epoch', 'hard_forward', 'lr', 'mismatch']
     """
     config = TrainConfig() if config is None else config
-    fabric = Fabric(accelerator=config.device, devices=1, precision=config.precision)
+    fabric = make_fabric(config)
     history = History()
     with isolated(stream_seed(config.seed, "modules"), fabric.device):
         if not config.random_codebook:
@@ -91,6 +94,10 @@ def fit(
             for images, labels in train_loader:
                 images, labels = images.to(fabric.device), labels.to(fabric.device)
                 figures = step(images, labels, snr_db, draws, phase)
+                if not bool(torch.isfinite(figures["loss"])):
+                    raise ValueError(
+                        f"training diverged in epoch {epoch}: the loss is not finite; lower --lr"
+                    )
                 optimiser.zero_grad()
                 fabric.backward(figures["loss"])
                 norms = gradient_norms(model)
@@ -126,6 +133,17 @@ def fit(
                 on_epoch(model, row)
     model.eval()
     return history
+
+
+def make_fabric(config: TrainConfig) -> Fabric:
+    """The device and precision to train with.
+
+    Raises:
+        ValueError: if the device is not there.
+    """
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device 'cuda' is not available on this machine: use auto or cpu")
+    return Fabric(accelerator=config.device, devices=1, precision=config.precision)
 
 
 def first_images(loader: Loader, count: int) -> Tensor:
