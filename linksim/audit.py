@@ -82,10 +82,14 @@ def audit(
     batches = _batches(data)
     if sum(len(labels) for _, labels in batches) < 2:
         raise ValueError("data must hold at least two images, since one frame has no interval")
+    was_training = model.training
     model.eval()
     link: Link = model.transceiver_dig
-    device = link.codebook.device
-    encoded = [(model.encoder(images.to(device)), labels.to(device)) for images, labels in batches]
+    codebook = link.codebook
+    encoded = [
+        (model.encoder(images.to(codebook.device, codebook.dtype)), labels.to(codebook.device))
+        for images, labels in batches
+    ]
     rows = []
     for snr in snr_db:
         figures = FrameFigures()
@@ -104,6 +108,7 @@ def audit(
             if on_batch is not None:
                 on_batch()
         rows += [{"snr_db": float(snr), **row} for row in _rows(figures)]
+    model.train(was_training)
     return AuditReport(rows, frames=sum(len(labels) for _, labels in encoded))
 
 
@@ -119,7 +124,8 @@ def _batches(data: tuple[Tensor, Tensor] | Iterable[tuple[Tensor, Tensor]]) -> l
 def _check_surrogate(soft: Trace, hard: Trace) -> None:
     if not isinstance(soft, Trace) or soft.embedding is None:
         raise ValueError("surrogate must return a linksim.Trace that holds at least the embedding")
-    for name, reference in vars(hard).items():
+    assert hard.posterior is not None
+    for name, reference in {**vars(hard), "assignment": hard.posterior}.items():
         mine = getattr(soft, name)
         if isinstance(mine, Tensor) and isinstance(reference, Tensor) and mine.shape != reference.shape:
             raise ValueError(

@@ -11,6 +11,8 @@ from linksim_benchmarks import output
 from linksim_benchmarks.ber import FRAME_BITS, Point, simulate
 from linksim_benchmarks.pictures import ber_picture
 
+DEFAULT_EBNO_DB = ("0:14:2",)
+
 
 @dataclass(kw_only=True)
 class BerOptions:
@@ -20,8 +22,8 @@ class BerOptions:
     """2, 4, 6, 8 or 10 for 4- to 1024-QAM; several give several curves."""
     channel: tuple[Literal["awgn", "rayleigh"], ...] = ("awgn", "rayleigh")
     """Channels; several give several pictures side by side."""
-    ebno_db: tuple[str, ...] = ("0:14:2",)
-    """Eb/N0 in dB: numbers, or ranges from:to:step with the end included."""
+    ebno_db: tuple[str, ...] = ()
+    """Eb/N0 in dB: numbers, or ranges from:to:step with the end included; 0:14:2 by default."""
     snr_db: tuple[str, ...] = ()
     """Es/N0 in dB instead."""
     max_bits: float = 1e6
@@ -43,7 +45,10 @@ class BerOptions:
 def points(options: BerOptions) -> list[Point]:
     """The points of the sweep, in the order of the curves."""
     by_ebno = not options.snr_db
-    values = numbers("--ebno-db", options.ebno_db) if by_ebno else numbers("--snr-db", options.snr_db)
+    if options.ebno_db and not by_ebno:
+        raise ValueError("give --ebno-db or --snr-db, not both")
+    given = options.ebno_db or DEFAULT_EBNO_DB
+    values = numbers("--ebno-db", given) if by_ebno else numbers("--snr-db", options.snr_db)
     found: list[Point] = []
     for channel in options.channel:
         for m in options.bits_per_symbol:

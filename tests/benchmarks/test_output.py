@@ -44,7 +44,7 @@ PICTURES = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:No artists with labels")
+@pytest.mark.filterwarnings("ignore:No artists with labels", "ignore:Data has no positive values")
 @pytest.mark.parametrize("kind", PICTURES)
 def test_pictures_are_png(tmp_path, kind):
     path = tmp_path / "new" / "picture.png"

@@ -82,7 +82,11 @@ def _read(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"no such checkpoint: {path}")
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"{path} is larger than {MAX_BYTES} bytes, the limit for a checkpoint")
-    if not zipfile.is_zipfile(path):
+    try:
+        whole = zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # such as a part of a larger one
+        whole = False
+    if not whole:
         raise ValueError(f"{path} is not a checkpoint, or is truncated")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)

@@ -113,7 +113,8 @@ def read_options(arguments: Sequence[str]) -> TrainOptions:
         word for one in arguments for word in (one.split("=", 1) if one.startswith("--preset=") else [one])
     ]
     if "--preset" in words[:-1]:
-        name = checks.one_of("--preset", words[words.index("--preset") + 1], PRESETS)
+        last = len(words) - 1 - words[::-1].index("--preset")
+        name = checks.one_of("--preset", words[min(last + 1, len(words) - 1)], PRESETS)
         options.run.preset = name  # type: ignore[assignment]
         for setting, value in PRESETS[name].items():
             for group in (options.schedule, options.loss, options.optimisation):
@@ -134,7 +135,6 @@ def main(arguments: Sequence[str]) -> None:
     data = load_data(options.run.dataset)
     folder = RunFolder(options.run.run_dir, options.run.overwrite)
     console = Console(quiet=options.run.quiet, soft_wrap=True, highlight=False)
-    folder.write_config(options.as_dict())
     model = build_model(data.image_shape, data.classes, link_config, config.seed)
     console.print(_introduction(data, model, options))
     if config.alignment_start_epoch > config.epochs:
@@ -165,6 +165,8 @@ def _train(
     training = progress.add_task("training", total=config.epochs * len(train))
 
     def on_epoch(model: SemanticModel, row: dict[str, Any]) -> None:
+        if row["epoch"] == 1:  # a training that fails before leaves an earlier run alone
+            folder.write_config(options.as_dict())
         folder.add_epoch(model, row, metadata)
         console.print(report.epoch_lines(row), markup=False)
         if row["epoch"] + 1 == config.alignment_start_epoch <= config.epochs:

@@ -191,6 +191,11 @@ def _images(path: Path, name: str, arrays: dict[str, np.ndarray]) -> np.ndarray:
         )
     if images.ndim == 3:
         images = images[:, None]
+    elif images.shape[1] in (1, 3, 4) and images.shape[3] in (1, 3, 4):
+        raise ValueError(
+            f"{path}: {name} of shape {list(images.shape)} can be read with channels first or last; "
+            "images of one channel go as [n, h, w]"
+        )
     elif images.shape[3] in (1, 3, 4) and images.shape[1] not in (1, 3, 4):
         images = images.transpose(0, 3, 1, 2)
     elif images.shape[1] not in (1, 3, 4):

@@ -1,6 +1,6 @@
 """The two-phase training loop."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +62,7 @@ def fit(
         the rows of all epochs.
 
     Raises:
-        ValueError: if the device is not there, or training diverges.
+        ValueError: if a loader is empty, the device is not there, or training diverges.
 
     Example:
         >>> from linksim_training import TrainConfig, build_model, fit, load_data
@@ -75,6 +75,9 @@ def fit(
         ['epoch', 'hard_forward', 'lr', 'mismatch']
     """
     config = TrainConfig() if config is None else config
+    for name, loader in (("train_loader", train_loader), ("validation_loader", validation_loader)):
+        if not isinstance(loader, Sized) or not len(loader):
+            raise ValueError(f"{name} must be a list or loader of at least one batch, with a length")
     fabric = make_fabric(config)
     history = History()
     with isolated(stream_seed(config.seed, "modules"), fabric.device):

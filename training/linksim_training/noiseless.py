@@ -46,7 +46,7 @@ def fit_noiseless(
 ) -> Noiseless:
     """Train encoder and head without a link, and test the best of them.
 
-    Same data, order, initial weights, epochs, batch size, weight decay and learning-rate schedule as the
+    Same data, initial weights, epochs, batch size, weight decay and learning-rate schedule as the
     model over the link. The start of the learning rate (among `LEARNING_RATE_FACTORS` times the configured
     one) and the epoch are chosen on the validation part.
 

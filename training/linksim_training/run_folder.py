@@ -18,7 +18,7 @@ class RunFolder:
 
     Args:
         path: of the folder, made if missing.
-        overwrite: remove an earlier run's files instead of refusing.
+        overwrite: remove an earlier run's files, at the first write, instead of refusing.
 
     Raises:
         FileExistsError: if the folder holds a run and `overwrite` is off.
@@ -32,9 +32,7 @@ class RunFolder:
                 f"{self.path} already holds a run ({held[0].name}): choose another --run-dir, "
                 "or add --overwrite"
             )
-        for one in held:
-            shutil.rmtree(one) if one.is_dir() else one.unlink()
-        self.path.mkdir(parents=True, exist_ok=True)
+        self._held = held
         self._rows: list[dict[str, Any]] = []
         self._best: dict[str, float] = {}
         self._events: Any = None
@@ -44,8 +42,14 @@ class RunFolder:
         """Folder of the checkpoints."""
         return self.path / "checkpoints"
 
+    def _begin(self) -> None:
+        for one in self._held:
+            shutil.rmtree(one) if one.is_dir() else one.unlink()
+        self._held = []
+
     def write_config(self, config: dict[str, Any]) -> None:
         """Write `config.json`."""
+        self._begin()
         files.write_json(self.path / "config.json", config)
 
     def add_epoch(self, model: SemanticModel, row: dict[str, Any], metadata: dict[str, Any]) -> None:
@@ -54,6 +58,7 @@ class RunFolder:
         `best_model.pt` has the best soft path, for soft inference; `best_hard_model.pt` the best hard path,
         the one to deploy. The earliest of equals is kept.
         """
+        self._begin()
         self._rows.append(row)
         lines = (json.dumps(one, allow_nan=False) for one in self._rows)
         files.write_text(self.path / "metrics.jsonl", "".join(line + "\n" for line in lines))
