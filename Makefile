@@ -29,7 +29,7 @@ $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
 demo: $(VENV)/.installed  ## train, audit and benchmark a digital semantic link on real digits
 	$(BIN)/linksim train --run-dir $(RUN) --overwrite $(TRAIN_FLAGS)
 	$(BIN)/linksim audit $(RUN)/checkpoints/best_hard_model.pt --out $(RUN)
-	$(BIN)/linksim ber --out $(RUN)
+	$(BIN)/linksim ber --max-bits 3e5 --out $(RUN)
 	$(BIN)/linksim accuracy $(RUN)/checkpoints/best_hard_model.pt --snr-db -6:16:2 --out $(RUN)
 	@echo; echo "Written:"; ls -1 $(RUN)/*.png $(RUN)/*.json $(RUN)/*.csv $(RUN)/*.jsonl $(RUN)/checkpoints/*.pt | sed 's/^/  /'
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -57,6 +58,8 @@ class RunOptions:
     """Defaults to start from; options given beside it win."""
     batch_size: int = 64
     """Frames per training step."""
+    threads: int = 1
+    """CPU threads. More change the last bits, help small models little, and hurt where cores are shared."""
     run_dir: Path = Path("runs/train")
     """Folder for everything the run writes."""
     overwrite: bool = False
@@ -122,6 +125,7 @@ def read_options(arguments: Sequence[str]) -> TrainOptions:
                     setattr(group, setting, value)
     options = parse(TrainOptions, arguments, "train", default=options)
     checks.whole("--batch-size", options.run.batch_size, 1)
+    checks.whole("--threads", options.run.threads, 1, 1024)
     checks.real("--snr-db", options.link.snr_db)
     return options
 
@@ -132,6 +136,7 @@ def main(arguments: Sequence[str]) -> None:
     config, link_config = options.config, options.link_config
     files.check_writable(options.run.run_dir / "summary.json", options.run.json)
     make_fabric(config)
+    torch.set_num_threads(options.run.threads)
     data = load_data(options.run.dataset)
     folder = RunFolder(options.run.run_dir, options.run.overwrite)
     console = Console(quiet=options.run.quiet, soft_wrap=True, highlight=False)
