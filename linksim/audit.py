@@ -7,6 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from linksim.evaluation import evaluating, placed
 from linksim.link import Link
 from linksim.metrics import mismatch
 from linksim.metrics.intervals import clopper_pearson, newcombe_paired, ratio
@@ -82,14 +83,22 @@ def audit(
     batches = _batches(data)
     if sum(len(labels) for _, labels in batches) < 2:
         raise ValueError("data must hold at least two images, since one frame has no interval")
-    was_training = model.training
-    model.eval()
+    with evaluating(model):
+        rows = _audit_rows(model, batches, snr_db, generator, surrogate, on_batch)
+    return AuditReport(rows, frames=sum(len(labels) for _, labels in batches))
+
+
+def _audit_rows(
+    model: Any,
+    batches: list[tuple[Tensor, Tensor]],
+    snr_db: Sequence[float],
+    generator: torch.Generator,
+    surrogate: Surrogate | None,
+    on_batch: Callable[[], None] | None,
+) -> list[dict[str, Any]]:
     link: Link = model.transceiver_dig
-    codebook = link.codebook
-    encoded = [
-        (model.encoder(images.to(codebook.device, codebook.dtype)), labels.to(codebook.device))
-        for images, labels in batches
-    ]
+    device = link.codebook.device
+    encoded = [(model.encoder(placed(x, link.codebook)), labels.to(device)) for x, labels in batches]
     rows = []
     for snr in snr_db:
         figures = FrameFigures()
@@ -108,8 +117,7 @@ def audit(
             if on_batch is not None:
                 on_batch()
         rows += [{"snr_db": float(snr), **row} for row in _rows(figures)]
-    model.train(was_training)
-    return AuditReport(rows, frames=sum(len(labels) for _, labels in encoded))
+    return rows
 
 
 def _batches(data: tuple[Tensor, Tensor] | Iterable[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:

@@ -66,5 +66,8 @@ def bits_per_symbol(value: Any, modulation: str = "qam") -> int:
     """
     value = whole("bits_per_symbol", value, 1, 10)
     if modulation == "qam" and value % 2:
-        raise ValueError(f"bits_per_symbol must be even for square QAM (2, 4, 6, 8 or 10), got {value}")
+        raise ValueError(
+            f"bits_per_symbol must be even for square QAM (2, 4, 6, 8 or 10), got {value}; points "
+            "of one's own go with modulation='custom'"
+        )
     return value

@@ -34,15 +34,18 @@ def check_writable(*paths: str | Path | None) -> None:
     """Refuse early what could not be written in the end; makes and writes nothing.
 
     Args:
-        paths: of files or folders to be written; None is passed over.
+        paths: of files to be written; None is passed over.
 
     Raises:
+        IsADirectoryError: if a folder stands where a file is to be written.
         NotADirectoryError: if a file stands where a folder is needed.
         PermissionError: if the folder may not be written to.
     """
     for path in paths:
         if path is None:
             continue
+        if Path(path).is_dir():
+            raise IsADirectoryError(f"cannot write {path}: it is a folder, give the name of a file")
         folder = Path(path).absolute().parent
         while not folder.exists():
             folder = folder.parent

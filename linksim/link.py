@@ -36,7 +36,8 @@ class Link(nn.Module):
     Args:
         config: what the link is made of.
         quantizer: replaces `Quantize`; an object with `normalise`, `hard`, `soft` and `sample`.
-        channel: replaces the configured channel; an object with `draw` and `apply`.
+        channel: replaces the configured channel, whose name then means nothing; an object with `draw` and
+            `apply`.
         constellation: [2^m] complex points in the order of their MSB-first labels; replaces QAM.
         generator: what the initial codebook is drawn from; a fixed seed by default.
 
@@ -72,7 +73,8 @@ class Link(nn.Module):
         self.symbol_temp = 0.7
         generator = torch.Generator().manual_seed(CODEBOOK_SEED) if generator is None else generator
         shape = (config.codebook_size, config.embedding_dim)
-        self.codebook = nn.Parameter(torch.randn(shape, generator=generator))
+        points = torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float32)
+        self.codebook = nn.Parameter(points.cpu())
         self.modem = Modem(config.bits_per_symbol, config.demapper, config.backend, constellation)
         self.quantize = Quantize() if quantizer is None else quantizer
         self.map = Map(self.layout, self.modem)
@@ -286,15 +288,12 @@ class Link(nn.Module):
             normalised = self.quantize.normalise(latents.to(codebook.dtype))
             if soft:
                 assignment = self.quantize.soft(normalised, codebook, temperature)
-                sampled = paths["map"] == "hard"
-                return Trace(
-                    latents=normalised,
-                    assignment=assignment,
-                    quantized=assignment @ codebook,
-                    index=self.quantize.sample(assignment, draw.uniforms)
-                    if sampled
-                    else assignment.argmax(-1),
-                )
+                if paths["map"] == "hard":
+                    index = self.quantize.sample(assignment, draw.uniforms)
+                else:
+                    index = self.quantize.hard(normalised, codebook)
+                quantized = assignment @ codebook
+                return Trace(latents=normalised, assignment=assignment, quantized=quantized, index=index)
             index = self.quantize.hard(normalised, codebook)
             return Trace(latents=normalised, index=index, quantized=codebook[index])
         if index is None:

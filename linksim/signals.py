@@ -72,10 +72,11 @@ class Trace:
 
     Attributes:
         latents: [B, N, D] latents as the quantizer compares them with codewords (layer-normalised).
-        index: [B, N] int64 transmitted indices; on the soft path, the most probable ones.
+        index: [B, N] int64 transmitted indices; on the soft path, the nearest codewords.
         assignment: [B, N, K] distribution over the codebook (soft quantization only).
         quantized: [B, N, D] quantized embeddings at the transmitter.
-        bits: [B, S·m] transmitted bits, padding included, as floats; probabilities of 1 on the soft path.
+        bits: [B, S·m] transmitted bits, padding included, as floats; on the soft path
+            probabilities of 1, before sharpening.
         symbol_probabilities: [B, S, M] distribution of each symbol after sharpening, in the order of the
             MSB-first labels (soft mapping only).
         symbols: [B, S] complex transmitted symbols; their mean on the soft path.

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from linksim.evaluation import evaluating, placed
 from linksim.metrics.intervals import clopper_pearson, clustered_proportion
 from linksim_training.evaluate import both_paths
 from linksim_training.model import SemanticModel
@@ -19,9 +20,8 @@ LEVEL = 0.95
 @torch.no_grad()
 def encode(model: SemanticModel, images: Tensor) -> list[Tensor]:
     """Latents of all images, in batches; they do not depend on the SNR."""
-    model.eval()
-    device = model.link.codebook.device
-    return [model.encoder(batch.to(device)) for batch in images.split(BATCH)]
+    with evaluating(model):
+        return [model.encoder(placed(batch, model.link.codebook)) for batch in images.split(BATCH)]
 
 
 @torch.no_grad()
@@ -64,10 +64,14 @@ def sweep(
     seed: int,
     on_point: Callable[[], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Accuracy at every SNR: rows with snr_db, ebno_db, path, samples, correct, accuracy, low, high.
+    """Accuracy at every SNR, as rows.
 
     With several draws, the transmissions of one image are not independent, so the interval takes images as
     independent instead.
+
+    Returns:
+        dictionaries with snr_db, ebno_db, path, samples, correct, accuracy, low, high, vq_temp, symbol_temp;
+        the temperatures are None on the hard path, which ignores them.
     """
     latents = encode(model, images)
     rows = []
@@ -90,6 +94,8 @@ def sweep(
                     "accuracy": right / total,
                     "low": low,
                     "high": high,
+                    "vq_temp": model.link.vq_temp if path == "soft" else None,
+                    "symbol_temp": model.link.symbol_temp if path == "soft" else None,
                 }
             )
         if on_point is not None:

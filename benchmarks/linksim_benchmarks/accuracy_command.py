@@ -26,10 +26,10 @@ class AccuracyOptions:
     """Hard as configured, hard with the MAP receiver, soft."""
     draws: int = 1
     """Transmissions of every image."""
-    vq_temp: float | None = None
-    """Temperature of the soft path's assignment; that of the checkpoint by default."""
-    symbol_temp: float | None = None
-    """Temperature of the soft path's symbols; that of the checkpoint by default."""
+    vq_temp: tuple[float, ...] = ()
+    """Temperatures of the soft path's assignment; that of the checkpoint by default."""
+    symbol_temp: tuple[float, ...] = ()
+    """Temperatures of the soft path's symbols; that of the checkpoint by default."""
     dataset: str | None = None
     """Data set whose test part is sent; that of the training by default."""
     seed: int = 0
@@ -53,20 +53,25 @@ def main(arguments: Sequence[str]) -> None:
         raise ValueError("--paths needs at least one of hard, map, soft")
     checkpoint, data = checkpoint_data.load(options.checkpoint, options.dataset)
     model = checkpoint.model
-    checkpoint_data.set_temperatures(model, options.vq_temp, options.symbol_temp)
+    pairs = checkpoint_data.temperatures(model, options.vq_temp, options.symbol_temp)
     target = output.console(options.quiet)
+    rows = []
     with output.progress_on(target) as progress:
-        task = progress.add_task("accuracy", total=len(snr_db))
-        rows = sweep(
-            model,
-            data.x_test,
-            data.y_test,
-            snr_db,
-            options.paths,
-            draws,
-            options.seed,
-            lambda: progress.advance(task),
-        )
+        task = progress.add_task("accuracy", total=len(pairs) * len(snr_db))
+        for number, pair in enumerate(pairs):
+            model.link.vq_temp, model.link.symbol_temp = pair
+            # Temperatures mean nothing to the hard path, so it is reported once.
+            paths = [path for path in options.paths if number == 0 or path == "soft"]
+            rows += sweep(
+                model,
+                data.x_test,
+                data.y_test,
+                snr_db,
+                paths,
+                draws,
+                options.seed,
+                lambda: progress.advance(task),
+            )
     configuration = {
         "training": checkpoint.metadata["options"],
         "epoch": checkpoint.metadata["epoch"],
@@ -74,8 +79,7 @@ def main(arguments: Sequence[str]) -> None:
         "snr_db": snr_db,
         "paths": list(options.paths),
         "draws": draws,
-        "vq_temp": model.link.vq_temp,
-        "symbol_temp": model.link.symbol_temp,
+        "temperatures": pairs,
     }
     card = provenance.card(options.seed, model.link.modem.backend, configuration)
     written = output.write_results(options.out, "accuracy", rows, card, options.json)
@@ -85,7 +89,7 @@ def main(arguments: Sequence[str]) -> None:
         [
             f"{row['snr_db']:g}",
             f"{row['ebno_db']:.2f}",
-            row["path"],
+            row["path"] + (f" T={row['vq_temp']:g}/{row['symbol_temp']:g}" if row["vq_temp"] else ""),
             f"{100 * row['accuracy']:.1f}",
             f"{100 * row['low']:.1f} … {100 * row['high']:.1f}",
         ]

@@ -22,10 +22,10 @@ class AuditOptions:
     """Checkpoint, such as runs/demo/checkpoints/best_hard_model.pt."""
     snr_db: tuple[str, ...] = ("-5", "0", "5", "8", "10", "15")
     """Es/N0 in dB: numbers, or ranges from:to:step with the end included."""
-    vq_temp: float | None = None
-    """Temperature of the assignment; that of the checkpoint by default."""
-    symbol_temp: float | None = None
-    """Temperature of the symbols; that of the checkpoint by default."""
+    vq_temp: tuple[float, ...] = ()
+    """Temperatures of the assignment; that of the checkpoint by default. The picture shows the first."""
+    symbol_temp: tuple[float, ...] = ()
+    """Temperatures of the symbols; that of the checkpoint by default."""
     dataset: str | None = None
     """Data set whose test part is sent; that of the training by default."""
     seed: int = 0
@@ -46,32 +46,41 @@ def main(arguments: Sequence[str]) -> None:
     checks.whole("--seed", options.seed, 0)
     checkpoint, data = checkpoint_data.load(options.checkpoint, options.dataset)
     model = checkpoint.model
-    checkpoint_data.set_temperatures(model, options.vq_temp, options.symbol_temp)
+    pairs = checkpoint_data.temperatures(model, options.vq_temp, options.symbol_temp)
     target = output.console(options.quiet)
+    reports: dict[tuple[float, float], AuditReport] = {}
     with output.progress_on(target) as progress:
         batches = list(data.loader("test", 500))
-        task = progress.add_task("audit", total=len(snr_db) * len(batches))
-        report = audit(
-            model,
-            batches,
-            snr_db=snr_db,
-            generator=stream(options.seed, "audit"),
-            on_batch=lambda: progress.advance(task),
-        )
+        task = progress.add_task("audit", total=len(pairs) * len(snr_db) * len(batches))
+        for pair in pairs:
+            model.link.vq_temp, model.link.symbol_temp = pair
+            reports[pair] = audit(
+                model,
+                batches,
+                snr_db=snr_db,
+                generator=stream(options.seed, "audit"),
+                on_batch=lambda: progress.advance(task),
+            )
+    rows = [
+        {"vq_temp": vq_temp, "symbol_temp": symbol_temp, **row}
+        for (vq_temp, symbol_temp), report in reports.items()
+        for row in report.rows
+    ]
     configuration = {
         "training": checkpoint.metadata["options"],
         "epoch": checkpoint.metadata["epoch"],
         "data": data.name,
         "snr_db": snr_db,
-        "vq_temp": model.link.vq_temp,
-        "symbol_temp": model.link.symbol_temp,
+        "temperatures": pairs,
     }
     card = provenance.card(options.seed, model.link.modem.backend, configuration)
-    written = output.write_results(options.out, "audit", report.rows, card, options.json, csv_too=False)
-    written.append(audit_picture(report.rows, options.out / "audit.png"))
+    written = output.write_results(options.out, "audit", rows, card, options.json, csv_too=False)
+    written.append(audit_picture(reports[pairs[0]].rows, options.out / "audit.png"))
     columns = ["stage", "figure", *(f"{snr:g} dB" for snr in snr_db)]
-    title = f"Soft against hard, {report.frames} images of {data.name}, by Es/N0 (intervals in audit.json)"
-    target.print(output.table_of(title, columns, _cells(report, snr_db)))
+    target.print(f"{len(data.y_test)} images of {data.name}, by Es/N0; intervals are in audit.json")
+    for (vq_temp, symbol_temp), report in reports.items():
+        title = f"Soft (vq_temp {vq_temp:g}, symbol_temp {symbol_temp:g}) against hard"
+        target.print(output.table_of(title, columns, _cells(report, snr_db)))
     target.print(f"One function on both paths, so no mismatch of their own: {', '.join(ONE_FUNCTION)}")
     target.print("Written: " + ", ".join(map(str, written)))
 

@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> None:
     configuration = {"points": [asdict(point) for point in sweep], "bits": bits}
     card = provenance.card(options.seed, options.backend, configuration)
     paths = output.write_results(options.out, "ber", rows, card, options.json)
-    paths.append(ber_picture(rows, options.out / "ber.png"))
+    paths.append(ber_picture(rows, options.out / "ber.png", options.demapper))
     cells = [
         [
             f"{2 ** row['bits_per_symbol']}-QAM {row['channel']}",
@@ -92,4 +92,5 @@ def main(arguments: Sequence[str]) -> None:
     ]
     columns = ["", "Eb/N0 dB", "Es/N0 dB", "bits", "errors", "BER", "95 % interval", "closed form", "inside"]
     target.print(output.table_of("Uncoded bit error rate", columns, cells))
+    target.print("Of many 95 % intervals, about one in twenty misses the closed form by chance.")
     target.print("Written: " + ", ".join(map(str, paths)))

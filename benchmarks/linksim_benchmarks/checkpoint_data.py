@@ -1,5 +1,7 @@
 """A checkpoint together with the test part of the data it was trained on, or of other data."""
 
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 from linksim import checks
@@ -34,13 +36,14 @@ def load(path: Path, dataset: str | None) -> tuple[Checkpoint, ImageData]:
     return checkpoint, data
 
 
-def set_temperatures(model: SemanticModel, vq_temp: float | None, symbol_temp: float | None) -> None:
-    """Set the temperatures of the soft path; None keeps that of the checkpoint.
+def temperatures(
+    model: SemanticModel, vq_temp: Sequence[float], symbol_temp: Sequence[float]
+) -> list[tuple[float, float]]:
+    """Every pair of a vq_temp and a symbol_temp; those of the checkpoint where none is given.
 
     Raises:
         ValueError: if one is not a positive number.
     """
-    if vq_temp is not None:
-        model.link.vq_temp = checks.real("--vq-temp", vq_temp, above=0)
-    if symbol_temp is not None:
-        model.link.symbol_temp = checks.real("--symbol-temp", symbol_temp, above=0)
+    vq = [checks.real("--vq-temp", value, above=0) for value in vq_temp] or [model.link.vq_temp]
+    symbol = [checks.real("--symbol-temp", v, above=0) for v in symbol_temp] or [model.link.symbol_temp]
+    return list(product(vq, symbol))

@@ -55,7 +55,7 @@ def write_results(
 
 def console(quiet: bool) -> Console:
     """Where a command prints; nothing if quiet. Files and pipes get lines long enough for every table."""
-    target = Console(quiet=quiet, soft_wrap=True, highlight=False)
+    target = Console(quiet=quiet, soft_wrap=True, highlight=False, markup=False)
     if not target.is_terminal:
         target.width = max(target.width, WIDTH_OF_FILES)
     return target

@@ -4,12 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from linksim import files
+from linksim.metrics.theory import qam_ber
 
 Rows = Sequence[Mapping[str, Any]]
 PATH_LABELS = {"hard": "hard (deployed)", "map": "hard, MAP receiver", "soft": "soft (surrogate)"}
+PATH_COLORS = {"hard": "C0", "soft": "C1", "map": "C2"}
+CURVE_POINTS = 60
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -23,12 +27,18 @@ def accuracy_picture(rows: Rows, path: Path, trained_at: float | None = None) ->
     """Accuracy against Es/N0, a line with a band per path."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    for name in dict.fromkeys(row["path"] for row in rows):
-        own = sorted((row for row in rows if row["path"] == name), key=lambda row: row["snr_db"])
+    lines = list(dict.fromkeys(_line_of(row) for row in rows))
+    several = sum(path == "soft" for path, *_ in lines) > 1
+    for number, line in enumerate(lines):
+        name, vq_temp, symbol_temp = line
+        own = sorted((row for row in rows if _line_of(row) == line), key=lambda row: row["snr_db"])
         snr = [row["snr_db"] for row in own]
-        (line,) = axes.plot(snr, [100 * row["accuracy"] for row in own], marker="o", label=PATH_LABELS[name])
-        low, high = ([100 * row[end] for row in own] for end in ("low", "high"))
-        axes.fill_between(snr, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+        color, label = PATH_COLORS[name], PATH_LABELS[name]
+        if several and name == "soft":
+            color, label = f"C{len(PATH_COLORS) + number}", f"{label}, T {vq_temp:g}/{symbol_temp:g}"
+        accuracy, low, high = ([100 * row[end] for row in own] for end in ("accuracy", "low", "high"))
+        axes.plot(snr, accuracy, marker="o", color=color, label=label)
+        axes.fill_between(snr, low, high, color=color, alpha=0.2, linewidth=0)
     if trained_at is not None:
         axes.axvline(trained_at, color="grey", linestyle=":", label=f"trained at {trained_at:g} dB")
     axes.set(xlabel="Es/N0 in dB", ylabel="test accuracy in %", title="Accuracy, with 95 % intervals")
@@ -37,8 +47,12 @@ def accuracy_picture(rows: Rows, path: Path, trained_at: float | None = None) ->
     return save(figure, path)
 
 
-def ber_picture(rows: Rows, path: Path) -> Path:
-    """Bit error rate against Eb/N0: closed form as lines, simulation as points with intervals.
+def _line_of(row: Mapping[str, Any]) -> tuple[str, float | None, float | None]:
+    return row["path"], row.get("vq_temp"), row.get("symbol_temp")
+
+
+def ber_picture(rows: Rows, path: Path, demapper: str = "app") -> Path:
+    """Bit error rate against Eb/N0: closed form of a demapper as lines, simulation as points with intervals.
 
     A point without errors is an arrow that hangs from its upper bound.
     """
@@ -51,7 +65,10 @@ def ber_picture(rows: Rows, path: Path) -> Path:
                 (row for row in of_channel if row["bits_per_symbol"] == bits), key=lambda row: row["ebno_db"]
             )
             color = f"C{number}"
-            axes.plot([r["ebno_db"] for r in own], [r["theory"] for r in own], color=color, linewidth=1)
+            ebno = np.linspace(own[0]["ebno_db"], own[-1]["ebno_db"], CURVE_POINTS)
+            offset = own[0]["snr_db"] - own[0]["ebno_db"]
+            theory = [qam_ber(bits, float(value) + offset, channel, demapper) for value in ebno]
+            axes.plot(ebno, theory, color=color, linewidth=1)
             seen = [row for row in own if row["bit_errors"]]
             unseen = [row for row in own if not row["bit_errors"]]
             errors = [[r["ber"] - r["low"] for r in seen], [r["high"] - r["ber"] for r in seen]]
@@ -74,6 +91,7 @@ def ber_picture(rows: Rows, path: Path) -> Path:
                 color=color,
             )
         axes.set(xlabel="Eb/N0 in dB", ylabel="bit error rate", yscale="log", title=f"Uncoded, {channel}")
+        axes.set_ylim(bottom=0.2 * min(row["high"] for row in of_channel))
         axes.grid(alpha=0.3)
         axes.legend(title="lines: closed form")
     return save(figure, path)

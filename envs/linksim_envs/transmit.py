@@ -149,8 +149,6 @@ class TransmitEnv(gymnasium.Env[dict[str, Any], NDArray[np.int8]]):
             why = "no episode has begun" if self._steps_left is None else "the episode is over"
             raise gymnasium.error.ResetNeeded(f"call reset() before step(): {why}")
         bits = self._check_action(action)
-        # Not inference_mode: Sionna's blocks are cached for the whole process, and those first made in it
-        # could not be differentiated through afterwards.
         with torch.no_grad():
             draw = self.link.draw(1, self._snr, self._generator)
             sent = torch.from_numpy(bits).unsqueeze(0).to(self.link.codebook)

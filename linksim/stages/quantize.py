@@ -10,7 +10,7 @@ class Quantize(nn.Module):
 
     Latents are layer-normalised token by token, without parameters, so that distances have one scale. The two
     maps share their distances, computed in float64: the most probable codeword of the soft map is the hard
-    index at every temperature, whatever else is in the batch.
+    index at every temperature, up to ties of rounded probabilities, whatever else is in the batch.
     """
 
     def normalise(self, latents: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from linksim_benchmarks.accuracy import PATHS, correct_counts, encode, sweep
 
 COLUMNS = ["snr_db", "ebno_db", "path", "samples", "correct", "accuracy", "low", "high"]
+COLUMNS += ["vq_temp", "symbol_temp"]
 
 
 def counts_at(model, images, labels, snr_db, draws=1, seed=0):

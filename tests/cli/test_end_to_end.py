@@ -17,11 +17,15 @@ COLUMNS = {
         *("bits_per_symbol", "channel", "ebno_db", "snr_db", "bits", "bit_errors", "ber", "low", "high"),
         *("frames", "frame_errors", "theory"),
     ],
-    "accuracy": ["snr_db", "ebno_db", "path", "samples", "correct", "accuracy", "low", "high"],
+    "accuracy": [
+        *("snr_db", "ebno_db", "path", "samples", "correct", "accuracy", "low", "high"),
+        *("vq_temp", "symbol_temp"),
+    ],
 }
 TRAIN_QUICKLY = [
     *("train", "--dataset", "digits", "--epochs", "1", "--batch-size", "300", "--skip-noiseless"),
     *("--tokens", "2", "--codebook-size", "4", "--embedding-dim", "4", "--device", "cpu"),
+    *("--alignment-start-epoch", "1"),
 ]
 
 
@@ -294,3 +298,31 @@ def test_temperatures_of_the_audit(finished, tmp_path):
     rows = {row["metric"]: row["value"] for row in read_json(tmp_path / "audit.json")["rows"]}
     assert rows["symbol_nmse"] < 1e-4
     assert rows["gap"] == 0
+
+
+def test_lists_of_temperatures(finished, tmp_path):
+    """Every combination for the soft path; the hard path, which ignores temperatures, once."""
+    words = [str(finished.checkpoint), "--snr-db", "8", "--vq-temp", "0.1", "1", "--symbol-temp", "0.5", "2"]
+    assert main(["accuracy", *words, "--out", str(tmp_path), "--quiet"]) == 0
+    rows = read_json(tmp_path / "accuracy.json")["rows"]
+    temperatures = [(row["vq_temp"], row["symbol_temp"]) for row in rows if row["path"] == "soft"]
+    assert temperatures == [(0.1, 0.5), (0.1, 2.0), (1.0, 0.5), (1.0, 2.0)]
+    assert [row["path"] for row in rows].count("hard") == 1
+    assert main(["audit", *words, "--out", str(tmp_path), "--quiet"]) == 0
+    audited = read_json(tmp_path / "audit.json")["rows"]
+    hard = {row["value"] for row in audited if row["metric"] == "hard_accuracy"}
+    confidence = {row["vq_temp"]: row["value"] for row in audited if row["metric"] == "assignment_confidence"}
+    assert len(hard) == 1
+    assert confidence[0.1] > confidence[1.0]
+
+
+def test_overwriting_takes_the_run_and_its_results_only(tmp_path):
+    own, foreign = tmp_path / "audit.json", tmp_path / "checkpoints" / "mine.pt"
+    words = [*TRAIN_QUICKLY, "--run-dir", str(tmp_path), "--quiet"]
+    assert main(words) == 0
+    own.write_text("{}")
+    foreign.write_text("not linksim's")
+    assert main([*words, "--overwrite"]) == 0
+    assert not own.exists()
+    assert foreign.read_text() == "not linksim's"
+    assert len(list((tmp_path / "tensorboard").iterdir())) == 1

@@ -10,7 +10,7 @@ import torch
 from linksim.cli import main
 
 SHORT = ["--epochs", "1", "--skip-noiseless", "--quiet", "--device", "cpu", "--tokens", "2"]
-SHORT += ["--codebook-size", "4", "--embedding-dim", "4"]
+SHORT += ["--codebook-size", "4", "--embedding-dim", "4", "--alignment-start-epoch", "1"]
 TINY_BER = ["ber", "--max-bits", "1000", "--bits-per-symbol", "2", "--channel", "awgn", "--ebno-db", "3"]
 
 # Words after `train --dataset digits`, and what the line must name.
@@ -195,7 +195,8 @@ BER = {
     "no bits": (["--max-bits", "0"], "--max-bits"),
     "bits that are no number": (["--max-bits", "nan"], "--max-bits"),
     "negative seed": (["--seed", "-4"], "--seed"),
-    "SNR beyond the closed form": (["--snr-db", "400"], "snr_db"),
+    "both kinds of SNR": (["--snr-db", "5"], "--ebno-db"),
+    "SNR beyond the closed form": (["--ebno-db", "400"], "snr_db"),
     "unknown demapper": (["--demapper", "exact"], "--demapper"),
 }
 
@@ -286,3 +287,11 @@ def test_refusals_of_a_process(in_a_process, finished, tmp_path):
         assert name in result.stderr
         assert result.stdout == ""
     assert list(tmp_path.iterdir()) == [broken]
+
+
+@pytest.mark.parametrize("command", ["ber", "train"])
+def test_a_folder_where_a_file_shall_be_written(refused, tmp_path, command):
+    words = TINY_BER if command == "ber" else ["train", "--dataset", "digits", *SHORT]
+    place = "--out" if command == "ber" else "--run-dir"
+    assert "folder" in refused(*words, place, tmp_path / "new", "--json", tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -103,6 +103,7 @@ def test_the_preset_note_has_no_additions():
     assert config.consistency_stages == ("features",)
     assert config.lr_schedule == "constant"
     assert config.gradient == "surrogate"
+    assert config.random_codebook
 
 
 @pytest.mark.parametrize(

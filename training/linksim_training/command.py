@@ -1,5 +1,6 @@
 """`linksim train`: two-phase training, both paths tested, the run written to a folder."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +104,7 @@ class TrainOptions:
             "dataset": self.run.dataset,
             "preset": self.run.preset,
             "batch_size": self.run.batch_size,
+            "threads": self.run.threads,
             "snr_db": self.link.snr_db,
             "link": self.link_config.as_dict(),
             "training": self.config.as_dict(),
@@ -139,20 +141,21 @@ def main(arguments: Sequence[str]) -> None:
     torch.set_num_threads(options.run.threads)
     data = load_data(options.run.dataset)
     folder = RunFolder(options.run.run_dir, options.run.overwrite)
-    console = Console(quiet=options.run.quiet, soft_wrap=True, highlight=False)
+    console = Console(quiet=options.run.quiet, soft_wrap=True, highlight=False, markup=False)
     model = build_model(data.image_shape, data.classes, link_config, config.seed)
     console.print(_introduction(data, model, options))
     if config.alignment_start_epoch > config.epochs:
-        console.print(
+        print(
             f"Warning: --alignment-start-epoch {config.alignment_start_epoch} lies beyond --epochs "
-            f"{config.epochs}: there is no ALIGNMENT phase"
+            f"{config.epochs}: there is no ALIGNMENT phase",
+            file=sys.stderr,
         )
     with _progress(console) as progress:
         summary = _train(model, data, options, folder, console, progress)
     folder.write_summary(summary)
     if options.run.json is not None:
         files.write_json(options.run.json, {"summary": summary})
-    Console(soft_wrap=True, highlight=False).print(result_table(summary))
+    Console(soft_wrap=True, highlight=False, markup=False).print(result_table(summary))
     console.print(f"Run folder: {folder.path}")
 
 
@@ -173,7 +176,7 @@ def _train(
         if row["epoch"] == 1:  # a training that fails before leaves an earlier run alone
             folder.write_config(options.as_dict())
         folder.add_epoch(model, row, metadata)
-        console.print(report.epoch_lines(row), markup=False)
+        console.print(report.epoch_lines(row))
         if row["epoch"] + 1 == config.alignment_start_epoch <= config.epochs:
             for name in ("vq_temp", "symbol_temp"):
                 line = report.jump_warning(row[name], getattr(config, name)(row["epoch"] + 1), name)

@@ -66,7 +66,8 @@ class LossWeights:
     consistency_stages: tuple[Literal["vq", "symbol", "features"], ...] = ("features",)
     """Where consistency is asked for."""
     symmetric_consistency: float = 0.0
-    """Weight of the opposite direction, hard pulled to soft, relative to soft pulled to hard."""
+    """Weight of the opposite direction, hard pulled to soft, beside soft pulled to hard; without effect on
+    symbols, which have no gradient when hard."""
 
     def _check_weights(self) -> None:
         for field in fields(LossWeights):
@@ -94,7 +95,7 @@ class Optimisation:
     """Start from a random codebook, not from k-means centres of the untrained encoder's latents."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; auto takes a GPU if there is one."""
-    precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed"] = "32-true"
+    precision: Literal["32-true", "64-true", "bf16-mixed"] = "32-true"
     """Floating-point precision; the link itself is never in less than 32 bits."""
     seed: int = 0
     """Seed of everything random in training."""
@@ -105,7 +106,7 @@ class Optimisation:
         checks.one_of("device", self.device, ("auto", "cpu", "cuda"))
         checks.one_of("lr_schedule", self.lr_schedule, ("cosine", "constant"))
         checks.one_of("gradient", self.gradient, ("surrogate", "straight-through", "mixed"))
-        checks.one_of("precision", self.precision, ("32-true", "64-true", "16-mixed", "bf16-mixed"))
+        checks.one_of("precision", self.precision, ("32-true", "64-true", "bf16-mixed"))
         checks.real("surrogate_weight", self.surrogate_weight, least=0, most=1)
         checks.whole("seed", self.seed, 0, 2**63 - 1)
 
@@ -171,7 +172,12 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "temp_freeze_floor": 0.6,
             "lambda_consistency": 1.0,
         },
-        "note": {"lambda_marginal": 0.0, "lr_schedule": "constant", "gradient": "surrogate"},
+        "note": {
+            "lambda_marginal": 0.0,
+            "lr_schedule": "constant",
+            "gradient": "surrogate",
+            "random_codebook": True,
+        },
     }
 )
 """What each preset changes against the defaults. `note` is the two-phase recipe without later additions."""

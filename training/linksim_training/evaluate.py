@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from linksim import Draw
+from linksim.evaluation import evaluating, placed
 from linksim.metrics import mismatch
 from linksim_training.config import TrainConfig
 from linksim_training.losses import loss_terms, total_loss
@@ -58,23 +59,21 @@ def evaluate(
         config: weights of the loss terms.
         phase: LEARNING reports the loss of the soft path, ALIGNMENT that of the hard path.
     """
-    was_training = model.training
-    model.eval()
     codebook = model.link.codebook
     meter, correct = Meter(), defaultdict(list)
     errors: dict[str, Tensor] = defaultdict(lambda: torch.zeros(2, dtype=torch.float64))
-    for images, labels in batches:
-        images, labels = images.to(codebook.device, codebook.dtype), labels.to(codebook.device)
-        draw = model.link.draw(len(images), snr_db, generator)
-        outputs = both_paths(model, model.encoder(images), draw)
-        shown = outputs["soft"] if phase == "LEARNING" else _as_aligned(outputs)
-        terms = loss_terms(model, shown, labels, config, phase)
-        meter.add({"loss": total_loss(terms, config), **terms, **measure(shown, labels)}, len(images))
-        for receiver, output in outputs.items():
-            correct[receiver].append((output.logits.argmax(-1) == labels).cpu())
-        for name, (error, scale) in path_mismatch(outputs["soft"], outputs["hard"]).items():
-            errors[name] = errors[name] + torch.stack([error.sum(), scale.sum()]).cpu()
-    model.train(was_training)
+    with evaluating(model):
+        for images, labels in batches:
+            images, labels = placed(images, codebook), labels.to(codebook.device)
+            draw = model.link.draw(len(images), snr_db, generator)
+            outputs = both_paths(model, model.encoder(images), draw)
+            shown = outputs["soft"] if phase == "LEARNING" else _as_aligned(outputs)
+            terms = loss_terms(model, shown, labels, config, phase)
+            meter.add({"loss": total_loss(terms, config), **terms, **measure(shown, labels)}, len(images))
+            for receiver, output in outputs.items():
+                correct[receiver].append((output.logits.argmax(-1) == labels).cpu())
+            for name, (error, scale) in path_mismatch(outputs["soft"], outputs["hard"]).items():
+                errors[name] = errors[name] + torch.stack([error.sum(), scale.sum()]).cpu()
     return Evaluation(
         correct={receiver: torch.cat(parts) for receiver, parts in correct.items()},
         figures=meter.result(),

@@ -146,7 +146,8 @@ def make_fabric(config: TrainConfig) -> Fabric:
     """
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device 'cuda' is not available on this machine: use auto or cpu")
-    return Fabric(accelerator=config.device, devices=1, precision=config.precision)
+    use_cuda = config.device != "cpu" and torch.cuda.is_available()
+    return Fabric(accelerator="cuda" if use_cuda else "cpu", devices=1, precision=config.precision)
 
 
 def first_images(loader: Loader, count: int) -> Tensor:
@@ -162,14 +163,15 @@ def first_images(loader: Loader, count: int) -> Tensor:
 
 def gradient_norms(model: SemanticModel) -> dict[str, Tensor]:
     """Norm of the gradient of encoder, codebook and head."""
-    stages: dict[str, nn.Module] = {
+    stages = {
         "encoder": model.encoder,
         "codebook": model.transceiver_dig,
         "head": model.head,
     }
     norms = {}
     for stage, module in stages.items():
-        gradients = [p.grad.flatten() for p in module.parameters() if p.grad is not None]
+        parameters = module.parameters() if isinstance(module, nn.Module) else ()
+        gradients = [p.grad.flatten() for p in parameters if p.grad is not None]
         total = torch.cat(gradients).norm() if gradients else torch.zeros(())
         norms[f"gradient_norm_{stage}"] = total
     return norms

@@ -1,5 +1,6 @@
 """A semantic model: encoder, link, head."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from linksim import Draw, Link, LinkConfig, Trace
+from linksim.evaluation import evaluating, placed
 from linksim_training.networks import Encoder, Head
 from linksim_training.seeds import isolated, stream, stream_seed
 
@@ -39,7 +41,11 @@ class SemanticModel(nn.Module):
     """
 
     def __init__(
-        self, encoder: nn.Module, link: Link, head: nn.Module, spec: dict[str, Any] | None = None
+        self,
+        encoder: Callable[[Tensor], Tensor],
+        link: Link,
+        head: Callable[[Tensor], tuple[Tensor, Tensor]],
+        spec: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -76,11 +82,13 @@ class SemanticModel(nn.Module):
         trace = self.link(latents, draw, forward=path, backward=backward)
         output = self.decode(trace)
         assert trace.surrogate is not None
+        assert trace.surrogate.embedding is not None
         _, surrogate_features = self.head(trace.surrogate.embedding)
         return Output(output.logits, output.features, trace, surrogate_features)
 
     def decode(self, trace: Trace) -> Output:
         """Classify what the link received."""
+        assert trace.embedding is not None
         logits, features = self.head(trace.embedding)
         return Output(logits, features, trace)
 
@@ -112,10 +120,8 @@ def initialise_codebook(model: SemanticModel, images: Tensor, seed: int) -> None
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
-    model.eval()
-    with torch.no_grad():
-        device = model.link.codebook.device
-        latents = model.link.quantize.normalise(model.encoder(images.to(device)))
+    with evaluating(model), torch.no_grad():
+        latents = model.link.quantize.normalise(model.encoder(placed(images, model.link.codebook)))
     points = latents.flatten(0, 1).cpu().double().numpy()
     clusters = model.link.config.codebook_size
     if len(torch.unique(torch.from_numpy(points), dim=0)) < clusters:

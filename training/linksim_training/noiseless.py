@@ -78,7 +78,7 @@ def _fit_one(
 ) -> Noiseless:
     link = LinkConfig(**spec["link"])
     model = build_model(data.image_shape, data.classes, link, config.seed).to(device)
-    networks = nn.ModuleList([model.encoder, model.head])
+    networks = nn.ModuleDict({name: model.get_submodule(name) for name in ("encoder", "head")})
     optimiser = make_optimiser(networks, config, lr)
     steps = config.epochs * math.ceil(len(data.x_train) / batch_size)
     scheduler = make_scheduler(optimiser, config, steps)

@@ -1,7 +1,6 @@
 """What a training run leaves on disk."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,18 @@ from linksim import files
 from linksim_training.checkpoints import save_checkpoint
 from linksim_training.model import SemanticModel
 
-OWN_FILES = ("config.json", "metrics.jsonl", "summary.json")
-OWN_FOLDERS = ("checkpoints", "tensorboard")
+RUN_FILES = (
+    "config.json",
+    "metrics.jsonl",
+    "summary.json",
+    *(f"checkpoints/{name}_model.pt" for name in ("best", "best_hard", "last")),
+)
+"""What makes a folder hold a run."""
+
+RESULT_FILES = tuple(
+    f"{name}.{kind}" for name in ("audit", "ber", "accuracy") for kind in ("json", "csv", "png")
+)
+"""What other commands may have made of that run, and which is not true of the next."""
 
 
 class RunFolder:
@@ -26,13 +35,14 @@ class RunFolder:
 
     def __init__(self, path: str | Path, overwrite: bool = False) -> None:
         self.path = Path(path)
-        held = [self.path / name for name in (*OWN_FILES, *OWN_FOLDERS) if (self.path / name).exists()]
+        held = [self.path / name for name in RUN_FILES if (self.path / name).is_file()]
         if held and not overwrite:
             raise FileExistsError(
                 f"{self.path} already holds a run ({held[0].name}): choose another --run-dir, "
                 "or add --overwrite"
             )
-        self._held = held
+        results = [self.path / name for name in RESULT_FILES if held and (self.path / name).is_file()]
+        self._outdated = [*held, *results, *(self.path / "tensorboard").glob("events.out.tfevents.*")]
         self._rows: list[dict[str, Any]] = []
         self._best: dict[str, float] = {}
         self._events: Any = None
@@ -43,9 +53,9 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def _begin(self) -> None:
-        for one in self._held:
-            shutil.rmtree(one) if one.is_dir() else one.unlink()
-        self._held = []
+        for one in self._outdated:
+            one.unlink()
+        self._outdated = []
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write `config.json`."""
