@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("LINKSIM_TRACEBACK"):
             raise
         return _refuse(name, str(error))
+    except MemoryError as error:
+        return _refuse(name, f"out of memory: {error or 'the link or the data are too large'}")
     except KeyboardInterrupt:
         print(f"linksim {name}: interrupted", file=sys.stderr)
         return INTERRUPTED

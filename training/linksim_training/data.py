@@ -154,7 +154,7 @@ def _from_file(path: Path) -> ImageData:
     if classes < 2 or counts.min() < 2:
         raise ValueError(f"{path}: y_train must hold at least two classes with two images each")
     train, validation = _split(y_train, max(classes, round(len(y_train) / 8)))
-    return _tensors(str(path), x_train, y_train, train, validation, x_test, y_test)
+    return _tensors(str(path.absolute()), x_train, y_train, train, validation, x_test, y_test)
 
 
 def _read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """The two-phase training loop."""
 
+import os
 from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,10 +143,14 @@ def make_fabric(config: TrainConfig) -> Fabric:
     """The device and precision to train with.
 
     Raises:
-        ValueError: if the device is not there.
+        ValueError: if the device is not there, or several processes were launched.
     """
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device 'cuda' is not available on this machine: use auto or cpu")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError(
+            "WORLD_SIZE is over 1: training runs in one process, start it without torchrun"
+        )
     use_cuda = config.device != "cpu" and torch.cuda.is_available()
     return Fabric(accelerator="cuda" if use_cuda else "cpu", devices=1, precision=config.precision)
 
