@@ -148,9 +148,7 @@ def make_fabric(config: TrainConfig) -> Fabric:
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device 'cuda' is not available on this machine: use auto or cpu")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ValueError(
-            "WORLD_SIZE is over 1: training runs in one process, start it without torchrun"
-        )
+        raise ValueError("WORLD_SIZE is over 1: training runs in one process, start it without torchrun")
     use_cuda = config.device != "cpu" and torch.cuda.is_available()
     return Fabric(accelerator="cuda" if use_cuda else "cpu", devices=1, precision=config.precision)
 
