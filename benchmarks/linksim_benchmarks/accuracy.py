@@ -8,9 +8,9 @@ from torch import Tensor
 
 from linksim.evaluation import evaluating, placed
 from linksim.metrics.intervals import clopper_pearson, clustered_proportion
+from linksim.seeds import stream
 from linksim_training.evaluate import both_paths
 from linksim_training.model import SemanticModel
-from linksim_training.seeds import stream
 
 PATHS = ("hard", "map", "soft")
 BATCH = 500

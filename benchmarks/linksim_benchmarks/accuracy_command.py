@@ -9,6 +9,7 @@ import tyro
 
 from linksim import checks, files, provenance
 from linksim.arguments import numbers, parse
+from linksim.console import console, progress_on, table_of
 from linksim_benchmarks import checkpoint_data, output
 from linksim_benchmarks.accuracy import sweep
 from linksim_benchmarks.pictures import accuracy_picture
@@ -54,9 +55,9 @@ def main(arguments: Sequence[str]) -> None:
     checkpoint, data = checkpoint_data.load(options.checkpoint, options.dataset)
     model = checkpoint.model
     pairs = checkpoint_data.temperatures(model, options.vq_temp, options.symbol_temp)
-    target = output.console(options.quiet)
+    target = console(options.quiet)
     rows = []
-    with output.progress_on(target) as progress:
+    with progress_on(target) as progress:
         task = progress.add_task("accuracy", total=len(pairs) * len(snr_db))
         for number, pair in enumerate(pairs):
             model.link.vq_temp, model.link.symbol_temp = pair
@@ -96,5 +97,5 @@ def main(arguments: Sequence[str]) -> None:
         for row in rows
     ]
     columns = ["Es/N0 dB", "Eb/N0 dB", "path", "accuracy %", "95 % interval"]
-    target.print(output.table_of(f"Accuracy on {len(data.y_test)} images of {data.name}", columns, cells))
+    target.print(table_of(f"Accuracy on {len(data.y_test)} images of {data.name}", columns, cells))
     target.print("Written: " + ", ".join(map(str, written)))

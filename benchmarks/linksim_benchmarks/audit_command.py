@@ -9,9 +9,10 @@ import tyro
 from linksim import audit, checks, files, provenance
 from linksim.arguments import numbers, parse
 from linksim.audit import ONE_FUNCTION, AuditReport
+from linksim.console import console, progress_on, table_of
+from linksim.seeds import stream
 from linksim_benchmarks import checkpoint_data, output
 from linksim_benchmarks.pictures import audit_picture
-from linksim_training.seeds import stream
 
 
 @dataclass(kw_only=True)
@@ -47,9 +48,9 @@ def main(arguments: Sequence[str]) -> None:
     checkpoint, data = checkpoint_data.load(options.checkpoint, options.dataset)
     model = checkpoint.model
     pairs = checkpoint_data.temperatures(model, options.vq_temp, options.symbol_temp)
-    target = output.console(options.quiet)
+    target = console(options.quiet)
     reports: dict[tuple[float, float], AuditReport] = {}
-    with output.progress_on(target) as progress:
+    with progress_on(target) as progress:
         batches = list(data.loader("test", 500))
         task = progress.add_task("audit", total=len(pairs) * len(snr_db) * len(batches))
         for pair in pairs:
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str]) -> None:
     target.print(f"{len(data.y_test)} images of {data.name}, by Es/N0; intervals are in audit.json")
     for (vq_temp, symbol_temp), report in reports.items():
         title = f"Soft (vq_temp {vq_temp:g}, symbol_temp {symbol_temp:g}) against hard"
-        target.print(output.table_of(title, columns, _cells(report, snr_db)))
+        target.print(table_of(title, columns, _cells(report, snr_db)))
     target.print(f"One function on both paths, so no mismatch of their own: {', '.join(ONE_FUNCTION)}")
     target.print("Written: " + ", ".join(map(str, written)))
 

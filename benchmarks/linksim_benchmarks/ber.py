@@ -9,7 +9,7 @@ import torch
 from linksim import Link, LinkConfig
 from linksim.metrics.intervals import clopper_pearson, clustered_proportion
 from linksim.metrics.theory import qam_ber
-from linksim_training.seeds import stream
+from linksim.seeds import stream
 
 FRAME_BITS = 240
 """Information bits per frame, a multiple of every bits_per_symbol, so that nothing is padded."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 from linksim import FrameLayout, checks, files, provenance
 from linksim.arguments import numbers, parse
+from linksim.console import console, progress_on, table_of
 from linksim_benchmarks import output
 from linksim_benchmarks.ber import FRAME_BITS, Point, simulate
 from linksim_benchmarks.pictures import ber_picture
@@ -68,8 +69,8 @@ def main(arguments: Sequence[str]) -> None:
     bits = int(checks.real("--max-bits", options.max_bits, least=1, most=1e12))
     checks.whole("--seed", options.seed, 0)
     sweep = points(options)
-    target = output.console(options.quiet)
-    with output.progress_on(target) as progress:
+    target = console(options.quiet)
+    with progress_on(target) as progress:
         tracked = progress.track(sweep, description="bit error rate")
         rows = [simulate(point, bits, options.seed) for point in tracked]
     configuration = {"points": [asdict(point) for point in sweep], "bits": bits}
@@ -91,6 +92,6 @@ def main(arguments: Sequence[str]) -> None:
         for row in rows
     ]
     columns = ["", "Eb/N0 dB", "Es/N0 dB", "bits", "errors", "BER", "95 % interval", "closed form", "inside"]
-    target.print(output.table_of("Uncoded bit error rate", columns, cells))
+    target.print(table_of("Uncoded bit error rate", columns, cells))
     target.print("Of many 95 % intervals, about one in twenty misses the closed form by chance.")
     target.print("Written: " + ", ".join(map(str, paths)))

@@ -1,4 +1,4 @@
-"""What commands write and show: rows as CSV, JSON and tables, and progress."""
+"""What commands write: rows as CSV and JSON."""
 
 import csv
 import io
@@ -6,14 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-
 from linksim import files
-
-WIDTH_OF_FILES = 120
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -51,28 +44,3 @@ def write_results(
         paths.append(out / f"{name}.csv")
         write_csv(paths[-1], rows)
     return paths
-
-
-def console(quiet: bool) -> Console:
-    """Where a command prints; nothing if quiet. Files and pipes get lines long enough for every table."""
-    target = Console(quiet=quiet, soft_wrap=True, highlight=False, markup=False)
-    if not target.is_terminal:
-        target.width = max(target.width, WIDTH_OF_FILES)
-    return target
-
-
-def progress_on(target: Console) -> Progress:
-    """A progress bar, shown on terminals only."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    shown = target.is_terminal and not target.quiet
-    return Progress(*columns, console=target, transient=True, disable=not shown)
-
-
-def table_of(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
-    """A table with right-aligned columns after the first."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
-    for row in cells:
-        table.add_row(*row)
-    return table

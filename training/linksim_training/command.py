@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from linksim import LinkConfig, checks, files, provenance
 from linksim.arguments import parse
+from linksim.console import console, progress_on, table_of
+from linksim.seeds import stream
 from linksim_training import report
 from linksim_training.checkpoints import load_checkpoint
 from linksim_training.config import PRESETS, LossWeights, Optimisation, Schedule, TrainConfig
@@ -23,7 +24,6 @@ from linksim_training.loop import fit, make_fabric
 from linksim_training.model import SemanticModel, build_model
 from linksim_training.noiseless import LEARNING_RATE_FACTORS, fit_noiseless
 from linksim_training.run_folder import RunFolder
-from linksim_training.seeds import stream
 from linksim_training.summary import summarise
 
 
@@ -141,22 +141,22 @@ def main(arguments: Sequence[str]) -> None:
     torch.set_num_threads(options.run.threads)
     data = load_data(options.run.dataset)
     folder = RunFolder(options.run.run_dir, options.run.overwrite)
-    console = Console(quiet=options.run.quiet, soft_wrap=True, highlight=False, markup=False)
+    target = console(options.run.quiet)
     model = build_model(data.image_shape, data.classes, link_config, config.seed)
-    console.print(_introduction(data, model, options))
+    target.print(_introduction(data, model, options))
     if config.alignment_start_epoch > config.epochs:
         print(
             f"Warning: --alignment-start-epoch {config.alignment_start_epoch} lies beyond --epochs "
             f"{config.epochs}: there is no ALIGNMENT phase",
             file=sys.stderr,
         )
-    with _progress(console) as progress:
-        summary = _train(model, data, options, folder, console, progress)
+    with progress_on(target) as progress:
+        summary = _train(model, data, options, folder, target, progress)
     folder.write_summary(summary)
     if options.run.json is not None:
         files.write_json(options.run.json, {"summary": summary})
-    Console(soft_wrap=True, highlight=False, markup=False).print(result_table(summary))
-    console.print(f"Run folder: {folder.path}")
+    console().print(result_table(summary))
+    target.print(f"Run folder: {folder.path}")
 
 
 def _train(
@@ -164,7 +164,7 @@ def _train(
     data: ImageData,
     options: TrainOptions,
     folder: RunFolder,
-    console: Console,
+    target: Console,
     progress: Progress,
 ) -> dict[str, Any]:
     config, snr_db, batch_size = options.config, options.link.snr_db, options.run.batch_size
@@ -176,12 +176,12 @@ def _train(
         if row["epoch"] == 1:  # a training that fails before leaves an earlier run alone
             folder.write_config(options.as_dict())
         folder.add_epoch(model, row, metadata)
-        console.print(report.epoch_lines(row))
+        target.print(report.epoch_lines(row))
         if row["epoch"] + 1 == config.alignment_start_epoch <= config.epochs:
             for name in ("vq_temp", "symbol_temp"):
                 line = report.jump_warning(row[name], getattr(config, name)(row["epoch"] + 1), name)
                 if line is not None:
-                    console.print(line)
+                    target.print(line)
 
     history = fit(
         model,
@@ -231,19 +231,9 @@ def _introduction(data: ImageData, model: SemanticModel, options: TrainOptions) 
     )
 
 
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    interactive = console.is_terminal and not console.quiet
-    return Progress(*columns, console=console, transient=True, disable=not interactive)
-
-
 def result_table(summary: dict[str, Any]) -> Table:
     """The result of a run as a table of accuracies and paired differences, with intervals in percent."""
     title = f"Test accuracy, {summary['samples']} images, Es/N0 {summary['snr_db']:g} dB, 95 % intervals"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("path")
-    table.add_column("percent", justify="right")
-    table.add_column("interval", justify="right")
     rows = {
         "hard, posterior-mean receiver": "hard_mean",
         "hard, MAP receiver": "hard_map",
@@ -252,11 +242,10 @@ def result_table(summary: dict[str, Any]) -> Table:
         "gap: soft minus hard, paired": "gap",
         "noiseless minus hard, paired": "noiseless_gap",
     }
+    cells = []
     for label, name in rows.items():
         if name in summary:
             figure = summary[name]
-            value = figure.get("accuracy", figure.get("value"))
-            table.add_row(
-                label, f"{100 * value:.1f}", f"{100 * figure['low']:.1f} … {100 * figure['high']:.1f}"
-            )
-    return table
+            value, low, high = figure.get("accuracy", figure.get("value")), figure["low"], figure["high"]
+            cells.append([label, f"{100 * value:.1f}", f"{100 * low:.1f} … {100 * high:.1f}"])
+    return table_of(title, ["path", "percent", "interval"], cells)

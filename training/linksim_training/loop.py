@@ -9,12 +9,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from linksim.seeds import stream, stream_seed
 from linksim_training.config import TrainConfig
 from linksim_training.evaluate import evaluate
+from linksim_training.isolation import isolated
 from linksim_training.meter import Meter
 from linksim_training.model import SemanticModel, initialise_codebook
 from linksim_training.optimiser import make_optimiser, make_scheduler
-from linksim_training.seeds import isolated, stream, stream_seed
 from linksim_training.step import TrainingStep
 
 Loader = Iterable[tuple[Tensor, Tensor]]

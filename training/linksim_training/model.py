@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from linksim import Draw, Link, LinkConfig, Trace
 from linksim.evaluation import evaluating, placed
+from linksim.seeds import stream, stream_seed
+from linksim_training.isolation import isolated
 from linksim_training.networks import Encoder, Head
-from linksim_training.seeds import isolated, stream, stream_seed
 
 
 @dataclass(frozen=True)
