@@ -121,10 +121,7 @@ class Trace:
             A dictionary of figures in the order of the stages: `vq_nmse`, `bit_disagreement`, `symbol_nmse`,
             `received_nmse`, `llr_nmse`, `llr_sign_disagreement`, `index_disagreement`, `embedding_nmse`.
         """
-        figures: dict[str, float] = {}
-        for name, (stage, measure) in mismatch.STAGES.items():
-            mine, theirs = getattr(self, stage), getattr(reference, stage)
-            if mine is not None and theirs is not None:
-                error, scale = measure(mine.detach(), theirs.detach())
-                figures[name] = float(error.sum() / scale.sum().clamp_min(torch.finfo(scale.dtype).tiny))
-        return figures
+        return {
+            name: float(error.sum() / scale.sum().clamp_min(torch.finfo(scale.dtype).tiny))
+            for name, (error, scale) in mismatch.stage_errors(self, reference).items()
+        }

@@ -43,10 +43,8 @@ def path_figures(
         ratios["quantize", "assignment_confidence"] = mean_over_frame(confidence)
         ratios["quantize", "conditional_entropy"] = mean_over_frame(entropy(soft.assignment))
         distributions["quantize", "marginal_entropy"] = soft.assignment.mean(1)
-    for name, (field, measure) in mismatch.STAGES.items():
-        mine, theirs = getattr(soft, field), getattr(hard, field)
-        if mine is not None and theirs is not None:
-            ratios[STAGE_OF[name], name] = measure(mine, theirs)
+    for name, error_and_scale in mismatch.stage_errors(soft, hard).items():
+        ratios[STAGE_OF[name], name] = error_and_scale
     if soft.symbols is not None:
         assert hard.symbols is not None
         ratios["map", "soft_power"] = mismatch.energy(soft.symbols), mismatch.energy(hard.symbols)

@@ -6,6 +6,7 @@ interval.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,3 +52,18 @@ STAGES: dict[str, tuple[str, Measure]] = {
     "embedding_nmse": ("embedding", normalised_error),
 }
 """Figure → (field of the trace, measure), in the order of the chain."""
+
+
+def stage_errors(trace: Any, reference: Any) -> dict[str, tuple[Tensor, Tensor]]:
+    """Error and scale of every frame at every stage, by the name of the figure, without gradient.
+
+    Args:
+        trace: a `linksim.Trace`.
+        reference: another on the same draw; stages that either lacks are left out.
+    """
+    found = {}
+    for name, (field, measure) in STAGES.items():
+        mine, theirs = getattr(trace, field), getattr(reference, field)
+        if mine is not None and theirs is not None:
+            found[name] = measure(mine.detach(), theirs.detach())
+    return found

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -117,9 +118,9 @@ def read_options(arguments: Sequence[str]) -> TrainOptions:
     words = [
         word for one in arguments for word in (one.split("=", 1) if one.startswith("--preset=") else [one])
     ]
-    if "--preset" in words[:-1]:
-        last = len(words) - 1 - words[::-1].index("--preset")
-        name = checks.one_of("--preset", words[min(last + 1, len(words) - 1)], PRESETS)
+    given = [value for word, value in pairwise(words) if word == "--preset"]
+    if given:
+        name = checks.one_of("--preset", given[-1], PRESETS)
         options.run.preset = name  # type: ignore[assignment]
         for setting, value in PRESETS[name].items():
             for group in (options.schedule, options.loss, options.optimisation):

@@ -96,12 +96,11 @@ def both_paths(model: SemanticModel, latents: Tensor, draw: Draw) -> dict[str, O
     assert hard.posterior is not None
     assert hard.decoded_index is not None
     codebook = model.link.codebook
-    return {
-        "hard": model.decode(hard),
+    receivers = {
         "mean": model.decode(hard.replace(embedding=hard.posterior @ codebook)),
         "map": model.decode(hard.replace(embedding=codebook[hard.decoded_index])),
-        "soft": model.decode(soft),
     }
+    return {"hard": receivers[model.link.config.decision], **receivers, "soft": model.decode(soft)}
 
 
 def _as_aligned(outputs: dict[str, Output]) -> Output:
@@ -116,8 +115,5 @@ def _as_aligned(outputs: dict[str, Output]) -> Output:
 
 def path_mismatch(soft: Output, hard: Output) -> dict[str, tuple[Tensor, Tensor]]:
     """Error and scale per frame of every stage, the receiver features last, by the name of the figure."""
-    pairs = {
-        name: measure_stage(getattr(soft.trace, stage), getattr(hard.trace, stage))
-        for name, (stage, measure_stage) in mismatch.STAGES.items()
-    }
-    return {**pairs, "feature_nmse": mismatch.normalised_error(soft.features, hard.features)}
+    features = mismatch.normalised_error(soft.features, hard.features)
+    return {**mismatch.stage_errors(soft.trace, hard.trace), "feature_nmse": features}
