@@ -57,17 +57,20 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
     return value
 
 
+MOST_BITS = {"psk": 6, "qam": 10, "custom": 10}
+
+
 def bits_per_symbol(value: Any, modulation: str = "qam") -> int:
-    """Return a valid number of bits per symbol; square QAM takes 2, 4, 6, 8 or 10.
+    """Return a valid number of bits per symbol: 2, 4, 6, 8 or 10 for square QAM, 1 to 6 for PSK.
 
     Raises:
         TypeError: if it is not a whole number.
         ValueError: if it is out of range, or odd for square QAM.
     """
-    value = whole("bits_per_symbol", value, 1, 10)
+    value = whole("bits_per_symbol", value, 1, MOST_BITS[modulation])
     if modulation == "qam" and value % 2:
         raise ValueError(
-            f"bits_per_symbol must be even for square QAM (2, 4, 6, 8 or 10), got {value}; points "
-            "of one's own go with modulation='custom'"
+            f"bits_per_symbol must be even for square QAM (2, 4, 6, 8 or 10), got {value}; "
+            "modulation='psk' takes 1 (BPSK) to 6, and points of one's own go with modulation='custom'"
         )
     return value

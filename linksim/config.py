@@ -1,57 +1,173 @@
 """What a link is made of, by name."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from linksim import checks
-from linksim.frame import FrameLayout
+from linksim.frame import CODES, CRC_BITS, INTERLEAVERS, FrameLayout
 
-MODULATIONS = ("qam", "custom")
-CHANNELS = ("awgn", "rayleigh")
+Modulation = Literal["qam", "psk", "custom"]
+ChannelName = Literal["awgn", "rayleigh", "rayleigh-fast", "rician", "rician-fast", "bsc"]
+Demapper = Literal["app", "maxlog"]
+Decision = Literal["mean", "map", "radius"]
+Backend = Literal["sionna"]
+Crc = Literal["none", "CRC6", "CRC11", "CRC16", "CRC24A", "CRC24B", "CRC24C"]
+Code = Literal["none", "ldpc"]
+Interleaver = Literal["none", "38.212"]
+CodeGradient = Literal["straight-through", "product"]
+Arithmetic = Literal["float", "integer"]
+
+MODULATIONS = ("qam", "psk", "custom")
+CHANNELS = ("awgn", "rayleigh", "rayleigh-fast", "rician", "rician-fast", "bsc")
 DEMAPPERS = ("app", "maxlog")
-DECISIONS = ("mean", "map")
+DECISIONS = ("mean", "map", "radius")
 BACKENDS = ("sionna",)
+CODE_GRADIENTS = ("straight-through", "product")
+ARITHMETICS = ("float", "integer")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinkConfig:
+class ChannelOptions:
+    """What a channel depends on besides the SNR."""
+
+    rician_k: float = 3.0
+    """Rician K-factor: power of the constant part of the gain over that of the scattered part."""
+    csi_error: float = 0.0
+    """Variance of the error with which the receiver observes a fading gain of unit mean power; 0 is perfect
+    channel knowledge."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rician_k", checks.real("rician_k", self.rician_k, least=0, most=1e6))
+        object.__setattr__(self, "csi_error", checks.real("csi_error", self.csi_error, least=0, most=1e6))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodingOptions:
+    """Error detection and correction."""
+
+    crc: Crc = "none"
+    """Cyclic redundancy check of 3GPP TS 38.212 appended to the information bits of a frame."""
+    code: Code = "none"
+    """LDPC code of 3GPP TS 38.212 with rate matching, or none."""
+    code_rate: float = 0.5
+    """Information and CRC bits over coded bits, from 1/5 to 948/1024."""
+    interleaver: Interleaver = "38.212"
+    """Bit interleaver of coded frames."""
+    bp_iterations: int = 20
+    """Iterations of belief propagation."""
+    code_gradient: CodeGradient = "straight-through"
+    """Soft path: encode rounded bits, or take the parity of independent bits as a product."""
+
+    def __post_init__(self) -> None:
+        checks.one_of("crc", self.crc, CRC_BITS)
+        checks.one_of("code", self.code, CODES)
+        object.__setattr__(self, "code_rate", checks.real("code_rate", self.code_rate, above=0, most=1))
+        checks.one_of("interleaver", self.interleaver, INTERLEAVERS)
+        iterations = checks.whole("bp_iterations", self.bp_iterations, 1, 1000)
+        object.__setattr__(self, "bp_iterations", iterations)
+        checks.one_of("code_gradient", self.code_gradient, CODE_GRADIENTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardwareOptions:
+    """Converters, amplifier and word lengths; None leaves a part out."""
+
+    dac_bits: int | None = None
+    """Word length of the transmitter's digital-to-analogue converters, 1 to 16 bits per real dimension."""
+    dac_backoff_db: float = 6.0
+    """Full scale of the converters over the RMS of one real dimension, in dB."""
+    pa_backoff_db: float | None = None
+    """Saturation amplitude of the power amplifier (Rapp model) over the RMS of its input, in dB."""
+    pa_smoothness: float = 2.0
+    """Rapp's exponent p, from 1 to 10: the larger, the more abrupt the saturation."""
+    adc_bits: int | None = None
+    """Word length of the receiver's analogue-to-digital converters, 1 to 16 bits per real dimension."""
+    adc_backoff_db: float = 9.0
+    """Full scale of the converters over the RMS of one real dimension of the received frame, in dB."""
+    llr_bits: int | None = None
+    """Word length of the LLRs, 2 to 8 bits; larger LLRs saturate."""
+    llr_step: float | None = None
+    """Step of the LLRs; 16/2^llr_bits by default."""
+    arithmetic: Arithmetic = "float"
+    """Of the decision; integer arithmetic needs llr_bits."""
+    weight_bits: int = 8
+    """Word length of the posterior weights in integer arithmetic, 2 to 16 bits."""
+    codebook_bits: int = 8
+    """Word length of the receiver's codebook in integer arithmetic, 2 to 16 bits."""
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "dac_bits": (1, 16),
+            "adc_bits": (1, 16),
+            "llr_bits": (2, 8),
+            "weight_bits": (2, 16),
+            "codebook_bits": (2, 16),
+        }
+        for name, (least, most) in ranges.items():
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, checks.whole(name, value, least, most))
+        for name in ("dac_backoff_db", "pa_backoff_db", "adc_backoff_db"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, checks.real(name, value, least=0, most=60))
+        smoothness = checks.real("pa_smoothness", self.pa_smoothness, least=1, most=10)
+        object.__setattr__(self, "pa_smoothness", smoothness)
+        if self.llr_step is not None:
+            step = checks.real("llr_step", self.llr_step, above=0, most=1e6)
+            object.__setattr__(self, "llr_step", step)
+            if self.llr_bits is None:
+                raise ValueError("llr_step is the step of quantized LLRs: give llr_bits too")
+        checks.one_of("arithmetic", self.arithmetic, ARITHMETICS)
+        if self.arithmetic == "integer" and self.llr_bits is None:
+            raise ValueError("arithmetic 'integer' decides on quantized LLRs: give llr_bits (2 to 8)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkConfig(HardwareOptions, CodingOptions, ChannelOptions):
     """The configuration of a `Link`; everything in it is a number or a name.
 
-    Args:
-        tokens: N, tokens per frame.
-        codebook_size: K, number of codewords, any integer from 2.
-        embedding_dim: D, dimension of a codeword.
-        bits_per_symbol: m; 2, 4, 6, 8 or 10 for square QAM.
-        modulation: "qam", Gray-labelled square QAM of 3GPP TS 38.211 with unit mean energy; "custom", points
-            given to `Link`, with bits_per_symbol from 1 to 10.
-        channel: "awgn", or "rayleigh": one complex Gaussian gain of unit mean power per frame (block
-            fading), known to the receiver.
-        demapper: "app" for exact LLRs, "maxlog" for their maximum approximation.
-        decision: "mean" for the posterior mean over the codebook, "map" for the most probable codeword.
-        backend: what computes mapping and LLRs; "sionna".
+    Beside the fields below it has those of `ChannelOptions`, `CodingOptions` and `HardwareOptions`.
 
     Raises:
-        TypeError: if a number is not a whole number.
-        ValueError: if a value is out of range or a name is unknown.
+        TypeError: if a number has the wrong type.
+        ValueError: if a value is out of range, a name is unknown, or two values do not go together.
     """
 
     tokens: int = 16
+    """N, tokens per frame."""
     codebook_size: int = 64
+    """K, codewords, any number from 2."""
     embedding_dim: int = 16
+    """D, dimension of a codeword."""
     bits_per_symbol: int = 4
-    modulation: str = "qam"
-    channel: str = "awgn"
-    demapper: str = "app"
-    decision: str = "mean"
-    backend: str = "sionna"
+    """m; 2, 4, 6, 8 or 10 for square QAM, 1 to 6 for PSK (1 is BPSK)."""
+    modulation: Modulation = "qam"
+    """Gray-labelled square QAM of 3GPP TS 38.211, Gray-labelled PSK, or points of one's own, all of unit mean
+    energy."""
+    channel: ChannelName = "awgn"
+    """Fading is constant over a frame, or with -fast drawn anew for every symbol; bsc is the binary symmetric
+    channel left by hard decisions on BPSK."""
+    demapper: Demapper = "app"
+    """Exact LLRs, or their maximum approximation."""
+    decision: Decision = "mean"
+    """Posterior mean over the codebook, the most probable codeword, or the posterior mean over the codewords
+    in a Hamming ball around the hard bits."""
+    radius: int = 1
+    """Radius of that ball in bits."""
+    backend: Backend = "sionna"
+    """What computes mapping and LLRs."""
 
     def __post_init__(self) -> None:
+        for options in (ChannelOptions, CodingOptions, HardwareOptions):
+            options.__post_init__(self)
         checks.one_of("modulation", self.modulation, MODULATIONS)
         numbers = {
             "tokens": checks.whole("tokens", self.tokens, 1),
             "codebook_size": checks.whole("codebook_size", self.codebook_size, 2),
             "embedding_dim": checks.whole("embedding_dim", self.embedding_dim, 1),
             "bits_per_symbol": checks.bits_per_symbol(self.bits_per_symbol, self.modulation),
+            "radius": checks.whole("radius", self.radius, 0, 64),
         }
         for name, value in numbers.items():
             object.__setattr__(self, name, value)  # plain int, also when given as a NumPy integer
@@ -59,12 +175,38 @@ class LinkConfig:
         checks.one_of("demapper", self.demapper, DEMAPPERS)
         checks.one_of("decision", self.decision, DECISIONS)
         checks.one_of("backend", self.backend, BACKENDS)
+        self._check_channel()
+        assert self.layout  # which refuses a code that does not exist for the frame
+
+    def _check_channel(self) -> None:
+        if self.csi_error and self.channel in ("awgn", "bsc"):
+            raise ValueError(
+                f"csi_error={self.csi_error:g} needs a channel with a gain to estimate: give channel "
+                f"'rayleigh' or 'rician' (or -fast), got {self.channel!r}"
+            )
+        if self.channel != "bsc":
+            return
+        if self.modulation == "qam" or self.bits_per_symbol != 1:
+            raise ValueError(
+                "channel 'bsc' flips the bits of BPSK: give modulation='psk' and bits_per_symbol=1, got "
+                f"{self.modulation!r} and {self.bits_per_symbol}"
+            )
+        if (self.dac_bits, self.pa_backoff_db, self.adc_bits) != (None, None, None):
+            raise ValueError(
+                "channel 'bsc' carries bits, not a waveform: leave dac_bits, pa_backoff_db and adc_bits out"
+            )
 
     @property
     def layout(self) -> FrameLayout:
         """The frame layout that follows from this configuration."""
         return FrameLayout(
-            tokens=self.tokens, codebook_size=self.codebook_size, bits_per_symbol=self.bits_per_symbol
+            tokens=self.tokens,
+            codebook_size=self.codebook_size,
+            bits_per_symbol=self.bits_per_symbol,
+            crc=self.crc,
+            code=self.code,
+            code_rate=self.code_rate,
+            interleaver=self.interleaver,
         )
 
     def as_dict(self) -> dict[str, Any]:

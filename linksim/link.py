@@ -1,37 +1,29 @@
 """The link: the stages in a row, hard, soft or mixed, on a given draw."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import one_hot
+from torch import Tensor
 
 from linksim import checks
+from linksim.chain import STAGES, Chain
 from linksim.config import LinkConfig
 from linksim.gradients import backward_weights, with_gradient
-from linksim.inputs import check_input, check_snr
-from linksim.modem import Modem
+from linksim.inputs import check_snr
 from linksim.signals import Draw, Trace
-from linksim.stages.channel import CHANNELS, Channel
-from linksim.stages.decide import Decide
-from linksim.stages.demap import Demap
-from linksim.stages.map import Map
+from linksim.stages.channel import Channel
 from linksim.stages.quantize import Quantize
-
-STAGES = ("quantize", "map", "decide")
-"""The stages whose hard and soft maps differ; the others are one function."""
 
 PATHS = ("hard", "soft")
 CODEBOOK_SEED = 0
 
 
-class Link(nn.Module):
+class Link(Chain):
     """A digital link from latents to embeddings.
 
     One set of stages serves the deployed (`hard`) and the differentiable (`soft`) path. On hard inputs the
     two agree: `link.soft(index=k, draw=draw)` equals `link.hard(index=k, draw=draw)` at every temperature,
-    for the posterior-mean receiver.
+    for the posterior-mean and radius receivers.
 
     Args:
         config: what the link is made of.
@@ -62,25 +54,10 @@ class Link(nn.Module):
         constellation: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__()
-        if constellation is not None:
-            config = replace(config, modulation="custom")
-        elif config.modulation == "custom":
-            raise ValueError("modulation 'custom' needs the points: give Link(config, constellation=points)")
-        self.config = config
-        self.layout = config.layout
-        self.vq_temp = 0.7
-        self.symbol_temp = 0.7
         generator = torch.Generator().manual_seed(CODEBOOK_SEED) if generator is None else generator
         shape = (config.codebook_size, config.embedding_dim)
         points = torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float32)
-        self.codebook = nn.Parameter(points.cpu())
-        self.modem = Modem(config.bits_per_symbol, config.demapper, config.backend, constellation)
-        self.quantize = Quantize() if quantizer is None else quantizer
-        self.map = Map(self.layout, self.modem)
-        self.channel = CHANNELS[config.channel]() if channel is None else channel
-        self.demap = Demap(self.layout, self.modem)
-        self.decide = Decide(self.layout, config.decision)
+        super().__init__(config, points.cpu(), quantizer, channel, constellation)
 
     def draw(
         self,
@@ -135,14 +112,14 @@ class Link(nn.Module):
         Args:
             latents: [B, N, D]; or
             index: [B, N] integers in [0, K); or
-            bits: [B, L] zeros and ones, sent as they are.
+            bits: [B, N·b] information bits, zeros and ones, sent as they are.
             draw: what is random about the transmission, of B frames.
 
         Raises:
             TypeError: unless exactly one of `latents`, `index` and `bits` is given, and a draw.
             ValueError: if shapes or values do not fit the link.
         """
-        return self._run(latents, index, bits, draw, dict.fromkeys(STAGES, "hard"), None, None)
+        return self.run(latents, index, bits, draw, dict.fromkeys(STAGES, "hard"), None, None)
 
     def soft(
         self,
@@ -165,7 +142,7 @@ class Link(nn.Module):
         Raises:
             TypeError, ValueError: as `hard`, and if a temperature is not a positive number.
         """
-        return self._run(latents, index, None, draw, dict.fromkeys(STAGES, "soft"), vq_temp, symbol_temp)
+        return self.run(latents, index, None, draw, dict.fromkeys(STAGES, "soft"), vq_temp, symbol_temp)
 
     def mixed(
         self,
@@ -193,7 +170,7 @@ class Link(nn.Module):
             checks.one_of("a stage in paths", stage, STAGES)
             checks.one_of(f"paths[{stage!r}]", path, PATHS)
         chosen = {**dict.fromkeys(STAGES, "hard"), **paths}
-        return self._run(latents, index, None, draw, chosen, vq_temp, symbol_temp)
+        return self.run(latents, index, None, draw, chosen, vq_temp, symbol_temp)
 
     def forward(
         self,
@@ -238,79 +215,6 @@ class Link(nn.Module):
             symbol_probabilities=soft.symbol_probabilities,
             surrogate=soft,
         )
-
-    def _run(
-        self,
-        latents: Tensor | None,
-        index: Tensor | None,
-        bits: Tensor | None,
-        draw: Draw | None,
-        paths: Mapping[str, str],
-        vq_temp: float | None,
-        symbol_temp: float | None,
-    ) -> Trace:
-        draw = check_input(self.config, latents, index, bits, draw)
-        vq_temp = checks.real("vq_temp", self.vq_temp if vq_temp is None else vq_temp, above=0)
-        symbol_temp = checks.real(
-            "symbol_temp", self.symbol_temp if symbol_temp is None else symbol_temp, above=0
-        )
-        with torch.autocast(self.codebook.device.type, enabled=False):
-            sent = self._quantize(latents, index, draw, paths, vq_temp)
-            if bits is not None:
-                all_bits, symbols = self.map.hard_bits(bits)
-                sent = sent.replace(bits=all_bits, symbols=symbols)
-            else:
-                sent = self._map(sent, paths, symbol_temp)
-            assert sent.symbols is not None
-            received, gain, noise_variance = self.channel.apply(sent.symbols, draw.channel)
-            llr = self.demap(received, gain, noise_variance)
-            decide: Callable = self.decide.hard if paths["decide"] == "hard" else self.decide.soft
-            decided = decide(llr, self.codebook)
-            return sent.replace(
-                received=received,
-                llr=llr,
-                posterior=decided.posterior,
-                decoded_index=decided.index,
-                embedding=decided.embedding,
-            )
-
-    def _quantize(
-        self,
-        latents: Tensor | None,
-        index: Tensor | None,
-        draw: Draw,
-        paths: Mapping[str, str],
-        temperature: float,
-    ) -> Trace:
-        codebook = self.codebook
-        soft = paths["quantize"] == "soft"
-        if latents is not None:
-            normalised = self.quantize.normalise(latents.to(codebook.dtype))
-            if soft:
-                assignment = self.quantize.soft(normalised, codebook, temperature)
-                if paths["map"] == "hard":
-                    index = self.quantize.sample(assignment, draw.uniforms)
-                else:
-                    index = self.quantize.hard(normalised, codebook)
-                quantized = assignment @ codebook
-                return Trace(latents=normalised, assignment=assignment, quantized=quantized, index=index)
-            index = self.quantize.hard(normalised, codebook)
-            return Trace(latents=normalised, index=index, quantized=codebook[index])
-        if index is None:
-            return Trace()
-        assignment = one_hot(index.long(), codebook.shape[0]).to(codebook.dtype) if soft else None
-        return Trace(index=index.long(), assignment=assignment, quantized=codebook[index.long()])
-
-    def _map(self, sent: Trace, paths: Mapping[str, str], temperature: float) -> Trace:
-        assert sent.index is not None
-        if paths["map"] == "hard":
-            bits, symbols = self.map.hard(sent.index)
-            return sent.replace(bits=bits, symbols=symbols)
-        assignment = sent.assignment
-        if assignment is None:
-            assignment = one_hot(sent.index, self.codebook.shape[0]).to(self.codebook.dtype)
-        bits, probabilities, symbols = self.map.soft(assignment, temperature)
-        return sent.replace(bits=bits, symbol_probabilities=probabilities, symbols=symbols)
 
     def extra_repr(self) -> str:
         """The sizes of a frame, for `print(link)`."""

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from linksim import checks, sionna_bridge
-from linksim.config import BACKENDS, DEMAPPERS
+from linksim.config import BACKENDS, DEMAPPERS, MODULATIONS
+from linksim.constellations import psk_points
 
 LEAST_VARIANCE = 1e-20
 """Keeps the exponents of the LLRs finite in float32."""
@@ -13,15 +14,17 @@ LEAST_VARIANCE = 1e-20
 class Modem:
     """Modulation and soft demodulation, bit for bit as deployed.
 
-    Gray-labelled square QAM of 3GPP TS 38.211, section 5.1, with unit mean energy, or any labelled set of
-    points. Tensors may lie on any device; precision follows the input.
+    Gray-labelled square QAM of 3GPP TS 38.211, section 5.1, Gray-labelled PSK, or any labelled set of points,
+    of unit mean energy. Tensors may lie on any device; precision follows the input.
 
     Args:
-        bits_per_symbol: m; 2, 4, 6, 8 or 10 for square QAM.
+        bits_per_symbol: m; 2, 4, 6, 8 or 10 for square QAM, 1 to 6 for PSK.
         demapper: "app" for exact LLRs, "maxlog" for their maximum approximation.
         backend: what computes; "sionna".
         constellation: [2^m] complex points, in the order of their MSB-first labels, normalised here to unit
-            mean energy; None for square QAM.
+            mean energy; None for a modulation by name.
+        modulation: "qam"; "psk", the points of `linksim.constellations.psk_points` (m = 1 is BPSK); "custom"
+            goes with `constellation` and is implied by it.
 
     Raises:
         TypeError: if an argument has the wrong type.
@@ -41,11 +44,18 @@ class Modem:
         demapper: str = "app",
         backend: str = "sionna",
         constellation: Tensor | None = None,
+        modulation: str = "qam",
     ) -> None:
-        modulation = "qam" if constellation is None else "custom"
+        checks.one_of("modulation", modulation, MODULATIONS)
+        if constellation is not None:
+            modulation = "custom"
+        elif modulation == "custom":
+            raise ValueError("modulation 'custom' needs the points: give constellation=points")
         self.bits_per_symbol = checks.bits_per_symbol(bits_per_symbol, modulation)
         self.demapper = checks.one_of("demapper", demapper, DEMAPPERS)
         self.backend = checks.one_of("backend", backend, BACKENDS)
+        if modulation == "psk":
+            constellation = psk_points(self.bits_per_symbol)
         self._points = None if constellation is None else self._normalised(constellation)
 
     def _normalised(self, constellation: Tensor) -> tuple[complex, ...]:

@@ -75,13 +75,17 @@ class Trace:
         index: [B, N] int64 transmitted indices; on the soft path, the nearest codewords.
         assignment: [B, N, K] distribution over the codebook (soft quantization only).
         quantized: [B, N, D] quantized embeddings at the transmitter.
-        bits: [B, S·m] transmitted bits, padding included, as floats; on the soft path
-            probabilities of 1, before sharpening.
+        information_bits: [B, N·b] bits of the indices, as floats; on the soft path probabilities of 1.
+        bits: [B, S·m] bits in the order of transmission, coding and padding included, as floats; on the soft
+            path probabilities of 1, before sharpening.
         symbol_probabilities: [B, S, M] distribution of each symbol after sharpening, in the order of the
             MSB-first labels (soft mapping only).
         symbols: [B, S] complex transmitted symbols; their mean on the soft path.
-        received: [B, S] complex channel output.
-        llr: [B, L] ln P(bit = 1)/P(bit = 0) of each information bit (the textbook sign is the opposite).
+        transmitted: [B, S] complex symbols behind the transmitter's converters and amplifier.
+        received: [B, S] complex channel output behind the receiver's converters.
+        llr: [B, L] ln P(bit = 1)/P(bit = 0) of each coded bit (the textbook sign is the opposite).
+        information_llr: [B, N·b] the same of each information bit, behind the decoder.
+        crc_ok: [B] whether the frame passed its cyclic redundancy check; None without one.
         posterior: [B, N, K] receiver's distribution over the valid codewords.
         decoded_index: [B, N] int64 most probable codeword.
         embedding: [B, N, D] what the receiver hands on.
@@ -92,11 +96,15 @@ class Trace:
     index: Tensor | None = None
     assignment: Tensor | None = None
     quantized: Tensor | None = None
+    information_bits: Tensor | None = None
     bits: Tensor | None = None
     symbol_probabilities: Tensor | None = None
     symbols: Tensor | None = None
+    transmitted: Tensor | None = None
     received: Tensor | None = None
     llr: Tensor | None = None
+    information_llr: Tensor | None = None
+    crc_ok: Tensor | None = None
     posterior: Tensor | None = None
     decoded_index: Tensor | None = None
     embedding: Tensor | None = None

@@ -4,6 +4,7 @@ Importing Sionna reseeds torch's global generators, so the import stands inside 
 keep the device and precision they were made with, so they are made on demand, one per device and precision.
 """
 
+import warnings
 from functools import lru_cache
 from typing import Literal
 
@@ -11,7 +12,9 @@ import torch
 from torch import Tensor
 
 with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-    from sionna.phy.channel import AWGN, RayleighBlockFading
+    from sionna.phy.channel import AWGN, BinarySymmetricChannel, RayleighBlockFading
+    from sionna.phy.fec.crc import CRCDecoder, CRCEncoder
+    from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
     from sionna.phy.mapping import Constellation, Demapper, Mapper
 
 Precision = Literal["single", "double"]
@@ -69,6 +72,40 @@ def demapper(
     return Demapper(method, constellation=constellation, precision=precision, device=device)
 
 
+@lru_cache(maxsize=128)
+@_not_inference
+def crc_encoder(name: str, precision: Precision, device: str) -> CRCEncoder:
+    """Sionna's CRC encoder: appends the check bits to [..., k] bits."""
+    return CRCEncoder(name, precision=precision, device=device)
+
+
+@lru_cache(maxsize=128)
+@_not_inference
+def crc_decoder(name: str, precision: Precision, device: str) -> CRCDecoder:
+    """Sionna's CRC decoder: strips the check bits and says which rows, [..., 1], passed."""
+    return CRCDecoder(crc_encoder(name, precision, device), precision=precision, device=device)
+
+
+@lru_cache(maxsize=32)
+@_not_inference
+def ldpc_encoder(message_bits: int, coded_bits: int, precision: Precision, device: str) -> LDPC5GEncoder:
+    """Sionna's LDPC encoder of 3GPP TS 38.212 with rate matching, without interleaver."""
+    with warnings.catch_warnings():
+        # The layout bounds the rate itself; rounding may exceed 948/1024 in the last digit.
+        warnings.simplefilter("ignore", UserWarning)
+        return LDPC5GEncoder(message_bits, coded_bits, precision=precision, device=device)
+
+
+@lru_cache(maxsize=32)
+@_not_inference
+def ldpc_decoder(
+    message_bits: int, coded_bits: int, iterations: int, precision: Precision, device: str
+) -> LDPC5GDecoder:
+    """Sionna's belief propagation (flooding, exact check nodes) that returns LLRs of the message bits."""
+    encoder = ldpc_encoder(message_bits, coded_bits, precision, device)
+    return LDPC5GDecoder(encoder, hard_out=False, num_iter=iterations, precision=precision, device=device)
+
+
 class _SeededAWGN(AWGN):
     """Sionna's AWGN drawing from a given generator instead of Sionna's global one."""
 
@@ -81,6 +118,16 @@ class _SeededAWGN(AWGN):
 
 class _SeededRayleigh(RayleighBlockFading):
     """Sionna's block fading drawing from a given generator instead of Sionna's global one."""
+
+    generator: torch.Generator
+
+    @property
+    def torch_rng(self) -> torch.Generator:
+        return self.generator
+
+
+class _SeededFlips(BinarySymmetricChannel):
+    """Sionna's binary symmetric channel drawing from a given generator instead of Sionna's global one."""
 
     generator: torch.Generator
 
@@ -109,3 +156,17 @@ def rayleigh_gain(frames: int, dtype: torch.dtype, generator: torch.Generator) -
     fading.generator = generator
     gain, _ = fading(batch_size=frames, num_time_steps=1)
     return gain.reshape(frames, 1)
+
+
+def bit_flips(probability: Tensor, bits: int, generator: torch.Generator) -> Tensor:
+    """[frames, bits] float64 ones where a bit flips, zeros elsewhere.
+
+    Args:
+        probability: [frames, 1] of a flip, on the device of the generator.
+        bits: per frame.
+        generator: what they are drawn from.
+    """
+    flips = _SeededFlips(precision="double", device=device_name(generator.device))
+    flips.generator = generator
+    silence = torch.zeros(probability.shape[0], bits, dtype=torch.float64, device=generator.device)
+    return flips(silence, probability.double())

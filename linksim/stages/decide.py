@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from linksim.bits import labels
 from linksim.frame import FrameLayout
+from linksim.stages.decide_integer import IntegerArithmetic
 
 
 @dataclass(frozen=True)
@@ -22,39 +25,81 @@ class Decide(nn.Module):
 
     posterior(k) ∝ exp Σ_j label[k, j]·llr[j], which is Bayes' rule for equally probable codewords and
     independent bits. Only the K codewords have a place in it, so an index that does not exist (K not a
-    power of two) has probability zero. With the decision "mean" the two maps are one function, the posterior
-    mean; "map" hands on the most probable codeword, and its soft map is the posterior mean, since a maximum
-    has no exact differentiable twin.
+    power of two) has probability zero.
+
+    - "mean" hands on the posterior mean over the codebook;
+    - "radius" the posterior mean over the codewords whose labels lie within a Hamming distance of the hard
+      bits, or the most probable codeword where there is none;
+    - "map" the most probable codeword; its soft map is the posterior mean, since a maximum has no exact
+      differentiable twin. The others are one function on both paths.
+
+    Args:
+        layout: of the frame.
+        decision: "mean", "radius" or "map".
+        radius: of the Hamming ball, at least 0.
+        integer: receiver's arithmetic on quantized LLRs; None for floating point.
     """
 
     index_labels: Tensor
 
-    def __init__(self, layout: FrameLayout, decision: str) -> None:
+    def __init__(
+        self,
+        layout: FrameLayout,
+        decision: str = "mean",
+        radius: int = 1,
+        integer: IntegerArithmetic | None = None,
+    ) -> None:
         super().__init__()
         self.layout = layout
         self.decision = decision
+        self.radius = radius
+        self.integer = integer
         own_labels = labels(layout.codebook_size, layout.bits_per_token)
         self.register_buffer("index_labels", own_labels.float(), persistent=False)
+
+    def codewords(self, codebook: Tensor) -> Tensor:
+        """[K, D] codebook as the receiver stores it."""
+        return codebook if self.integer is None else self.integer.codewords(codebook)
 
     def hard(self, llr: Tensor, codebook: Tensor) -> Decision:
         """Decide as deployed.
 
         Args:
-            llr: [B, L] ln P(b=1)/P(b=0).
+            llr: [B, N·b] ln P(b=1)/P(b=0) of the information bits.
             codebook: [K, D].
         """
         decided = self.soft(llr, codebook)
-        return replace(decided, embedding=codebook[decided.index]) if self.decision == "map" else decided
+        if self.decision != "map":
+            return decided
+        return replace(decided, embedding=self.codewords(codebook)[decided.index])
 
     def soft(self, llr: Tensor, codebook: Tensor) -> Decision:
         """Decide differentiably: the posterior mean, with the most probable index beside it.
 
         Args:
-            llr: [B, L] ln P(b=1)/P(b=0).
+            llr: [B, N·b] ln P(b=1)/P(b=0) of the information bits.
             codebook: [K, D].
         """
         per_token = llr.unflatten(1, (self.layout.tokens, self.layout.bits_per_token))
         # In float64, so that a weak LLR still counts beside a huge one.
-        logits = per_token.double() @ self.index_labels.T.double()
+        own_labels = self.index_labels.double()
+        logits = per_token.double() @ own_labels.T
+        if self.integer is not None:
+            scores = self.integer.words(per_token).double() @ own_labels.T
+            excluded = self._excluded(per_token, scores)
+            index = scores.masked_fill(excluded, -torch.inf).argmax(-1)
+            posterior, embedding = self.integer.mean(scores, logits, excluded, codebook)
+            return Decision(posterior, index, embedding)
+        logits = logits.masked_fill(self._excluded(per_token, logits), -torch.inf)
         posterior = logits.softmax(-1).to(llr.dtype)
         return Decision(posterior, logits.argmax(-1), posterior @ codebook)
+
+    def _excluded(self, per_token: Tensor, scores: Tensor) -> Tensor:
+        """[B, N, K] codewords that the decision leaves out."""
+        if self.decision != "radius":
+            return torch.zeros_like(scores, dtype=torch.bool)
+        bits = (per_token.detach() > 0).to(self.index_labels).unsqueeze(-2)
+        distance = (bits - self.index_labels).abs().sum(-1)
+        ball = distance <= self.radius
+        most_probable = one_hot(scores.argmax(-1), scores.shape[-1]).bool()
+        return ~torch.where(ball.any(-1, keepdim=True), ball, most_probable)

@@ -1,20 +1,23 @@
-"""Demap: received symbols to LLRs of the information bits; one function on both paths."""
+"""Demap: received symbols to LLRs of the coded bits; one function on both paths."""
 
 from torch import Tensor
 
 from linksim.frame import FrameLayout
 from linksim.modem import Modem
+from linksim.stages.llr_quantizer import LlrQuantizer
+from linksim.stages.padding import strip_frame
 
 LEAST_POWER = 1e-15
 """Of a gain; keeps a symbol that faded away finite, with LLRs of zero."""
 
 
 class Demap:
-    """Divide by the gain, compute LLRs, strip those of the pad bits."""
+    """Divide by the gain, compute LLRs, strip those of the pad bits, quantize if word lengths are finite."""
 
-    def __init__(self, layout: FrameLayout, modem: Modem) -> None:
+    def __init__(self, layout: FrameLayout, modem: Modem, quantizer: LlrQuantizer | None = None) -> None:
         self.layout = layout
         self.modem = modem
+        self.quantizer = quantizer
 
     def __call__(self, received: Tensor, gain: Tensor, noise_variance: Tensor) -> Tensor:
         """Compute LLRs.
@@ -29,5 +32,5 @@ class Demap:
         """
         power = gain.abs().square().clamp_min(LEAST_POWER)
         equalised = received * (gain.conj() / power if gain.is_complex() else gain / power)
-        llr = self.modem.demodulate(equalised, noise_variance / power)
-        return llr[:, : self.layout.information_bits]
+        llr = strip_frame(self.modem.demodulate(equalised, noise_variance / power), self.layout)
+        return llr if self.quantizer is None else self.quantizer(llr)

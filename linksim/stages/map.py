@@ -2,30 +2,41 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from linksim.bits import index_to_bits, labels
 from linksim.frame import FrameLayout
 from linksim.modem import Modem
-from linksim.stages.symbol_distribution import SymbolDistribution
+from linksim.stages.code import Code
+from linksim.stages.padding import pad_frame
+from linksim.stages.symbol_distribution import SymbolDistribution, of_independent_bits
 
 
 class Map(nn.Module):
     """Bits and symbols of a frame (hard), or their exact distributions and means (soft).
 
-    Both maps write each index MSB first, concatenate the tokens of a frame, pad that frame with zero bits to
-    whole symbols, and label symbols as the modem does.
+    Both maps write each index MSB first, concatenate the tokens of a frame, encode, pad that frame with zero
+    bits to whole symbols, and label symbols as the modem does. Without a code the soft distributions are
+    exact; behind one, coded bits count as independent, which is exact on hard bits only.
     """
 
     index_labels: Tensor
 
-    def __init__(self, layout: FrameLayout, modem: Modem) -> None:
+    def __init__(self, layout: FrameLayout, modem: Modem, code: Code) -> None:
         super().__init__()
         self.layout = layout
         self.modem = modem
+        self.code = code
         self.distribution = SymbolDistribution(layout)
         own_labels = labels(layout.codebook_size, layout.bits_per_token)
         self.register_buffer("index_labels", own_labels.float(), persistent=False)
+
+    def information_bits(self, index: Tensor) -> Tensor:
+        """[B, N] indices as [B, N·b] bits, most significant first."""
+        return index_to_bits(index, self.layout.bits_per_token).flatten(1).to(self.index_labels.dtype)
+
+    def information_probabilities(self, assignment: Tensor) -> Tensor:
+        """[B, N, K] distributions as [B, N·b] probabilities of 1 of the information bits."""
+        return (assignment @ self.index_labels).flatten(1)
 
     def hard(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Transmit indices.
@@ -34,25 +45,25 @@ class Map(nn.Module):
             index: [B, N] integers in [0, K).
 
         Returns:
-            bits [B, S·m] and complex symbols [B, S].
+            bits [B, S·m] in the order of transmission and complex symbols [B, S].
         """
-        bits = index_to_bits(index, self.layout.bits_per_token).flatten(1)
-        return self.hard_bits(bits.to(self.index_labels.dtype))
+        return self.hard_bits(self.information_bits(index))
 
     def hard_bits(self, bits: Tensor) -> tuple[Tensor, Tensor]:
-        """Transmit the L information bits of each frame as they are.
+        """Transmit the information bits of each frame as they are.
 
         Args:
-            bits: [B, L] zeros and ones.
+            bits: [B, N·b] zeros and ones.
 
         Returns:
-            bits with padding [B, S·m] and complex symbols [B, S].
+            bits [B, S·m] in the order of transmission and complex symbols [B, S].
         """
-        bits = pad(bits.to(self.index_labels.dtype), (0, self.layout.pad_bits))
+        coded = self.code.hard(bits.to(self.index_labels.dtype))
+        bits = pad_frame(coded, self.layout)
         return bits, self.modem.modulate(bits)
 
     def soft(self, assignment: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Transmit distributions: the exact marginal of each symbol, sharpened, and its mean.
+        """Transmit distributions: the marginal of each symbol, sharpened, and its mean.
 
         Sharpening is softmax(log p / T): it leaves a one-hot distribution alone at every temperature and is
         the identity at T = 1. At other temperatures each symbol is sharpened by itself, and the result
@@ -66,8 +77,15 @@ class Map(nn.Module):
             probabilities of 1 of the bits, before sharpening, [B, S·m]; symbol probabilities [B, S, M];
             complex mean symbols [B, S].
         """
-        bits = pad((assignment @ self.index_labels).flatten(1), (0, self.layout.pad_bits))
-        probabilities = sharpen(self.distribution(assignment), temperature)
+        most_probable = self.information_bits(assignment.argmax(-1))
+        coded = self.code.soft(self.information_probabilities(assignment), most_probable)
+        bits = pad_frame(coded, self.layout)
+        if self.layout.coded:
+            marginals = of_independent_bits(bits, self.layout.bits_per_symbol)
+        else:
+            marginals = self.distribution(assignment)
+        # A code word is hard already; sharpening would only take its gradient away.
+        probabilities = marginals if self.code.rounds else sharpen(marginals, temperature)
         points = torch.view_as_real(self.modem.constellation(probabilities.dtype, probabilities.device))
         return bits, probabilities, torch.view_as_complex(probabilities @ points)
 

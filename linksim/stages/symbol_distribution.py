@@ -94,3 +94,13 @@ class SymbolDistribution(nn.Module):
                 joint = torch.cat([joint.unsqueeze(-1), zeros], -1).flatten(-2)
             groups.append(joint)
         return torch.cat(groups, 1)[:, self.order]
+
+
+def of_independent_bits(probabilities: Tensor, bits_per_symbol: int) -> Tensor:
+    """[B, S·m] probabilities of 1 of independent bits to [B, S, M] symbol distributions."""
+    one = probabilities.unflatten(1, (-1, bits_per_symbol))
+    joint = one.new_ones(*one.shape[:-1], 1)
+    for bit in range(bits_per_symbol):
+        two = torch.stack([1 - one[..., bit], one[..., bit]], -1)
+        joint = (joint.unsqueeze(-1) * two.unsqueeze(-2)).flatten(-2)
+    return joint

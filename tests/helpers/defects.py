@@ -7,9 +7,9 @@ import torch
 from torch.nn.functional import pad
 
 from linksim import Link, Modem, bits
-from linksim.stages import channel, quantize
+from linksim.stages import quantize
 from linksim.stages import map as mapping
-from linksim.stages.channel import AwgnChannel
+from linksim.stages.channel import AwgnChannel, awgn
 from linksim.stages.decide import Decide, Decision
 from linksim.stages.demap import Demap
 from linksim.stages.map import Map
@@ -119,14 +119,14 @@ def maximum_for_exact(plant):
 
 def noise_variance_doubled(plant):
     """N0 in each real dimension."""
-    original = channel.unit_noise
-    plant.setattr(channel, "unit_noise", lambda *arguments: 2**0.5 * original(*arguments))
+    original = awgn.unit_noise
+    plant.setattr(awgn, "unit_noise", lambda *arguments: 2**0.5 * original(*arguments))
 
 
 def noise_in_one_dimension(plant):
     """All of N0 in the real part."""
-    original = channel.unit_noise
-    plant.setattr(channel, "unit_noise", lambda *arguments: 2**0.5 * original(*arguments).real + 0j)
+    original = awgn.unit_noise
+    plant.setattr(awgn, "unit_noise", lambda *arguments: 2**0.5 * original(*arguments).real + 0j)
 
 
 def power_normalised_over_the_batch(plant):

@@ -1,0 +1,174 @@
+"""The stages in a row, on a choice of hard and soft at each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from linksim import checks
+from linksim.config import LinkConfig
+from linksim.inputs import check_input
+from linksim.modem import Modem
+from linksim.signals import Draw, Trace
+from linksim.stages.channel import Channel, make_channel
+from linksim.stages.code import Code
+from linksim.stages.decide import Decide
+from linksim.stages.decide_integer import IntegerArithmetic
+from linksim.stages.demap import Demap
+from linksim.stages.front_end import Converter, FrontEnd, RappAmplifier
+from linksim.stages.llr_quantizer import LlrQuantizer
+from linksim.stages.map import Map
+from linksim.stages.quantize import Quantize
+
+STAGES = ("quantize", "map", "decide")
+"""The stages whose hard and soft maps differ; the others are one function."""
+
+
+class Chain(nn.Module):
+    """The stages of a link, made from its configuration.
+
+    Args:
+        config: what the link is made of.
+        codebook: [K, D] initial codewords.
+        quantizer, channel, constellation: as for `Link`.
+    """
+
+    def __init__(
+        self,
+        config: LinkConfig,
+        codebook: Tensor,
+        quantizer: Quantize | None,
+        channel: Channel | None,
+        constellation: Tensor | None,
+    ) -> None:
+        super().__init__()
+        if constellation is not None:
+            config = replace(config, modulation="custom")
+        elif config.modulation == "custom":
+            raise ValueError("modulation 'custom' needs the points: give Link(config, constellation=points)")
+        self.config = config
+        self.layout = config.layout
+        self.vq_temp = 0.7
+        self.symbol_temp = 0.7
+        self.codebook = nn.Parameter(codebook)
+        self.modem = Modem(
+            config.bits_per_symbol, config.demapper, config.backend, constellation, config.modulation
+        )
+        self.quantize = Quantize() if quantizer is None else quantizer
+        self.code = Code(self.layout, config.bp_iterations, config.code_gradient)
+        self.map = Map(self.layout, self.modem, self.code)
+        self.front_end = make_front_end(config)
+        self.channel = make_channel(config) if channel is None else channel
+        llr_quantizer = None if config.llr_bits is None else LlrQuantizer(config.llr_bits, config.llr_step)
+        self.demap = Demap(self.layout, self.modem, llr_quantizer)
+        integer = None
+        if config.arithmetic == "integer":
+            assert llr_quantizer is not None
+            integer = IntegerArithmetic(llr_quantizer, config.weight_bits, config.codebook_bits)
+        self.decide = Decide(self.layout, config.decision, config.radius, integer)
+
+    def run(
+        self,
+        latents: Tensor | None,
+        index: Tensor | None,
+        bits: Tensor | None,
+        draw: Draw | None,
+        paths: Mapping[str, str],
+        vq_temp: float | None,
+        symbol_temp: float | None,
+    ) -> Trace:
+        """Transmit latents, indices or bits on a draw; `paths` names hard or soft for each of `STAGES`.
+
+        Raises:
+            TypeError, ValueError: if the input does not fit the link, or a temperature is not positive.
+        """
+        draw = check_input(self.config, latents, index, bits, draw)
+        vq_temp = checks.real("vq_temp", self.vq_temp if vq_temp is None else vq_temp, above=0)
+        symbol_temp = checks.real(
+            "symbol_temp", self.symbol_temp if symbol_temp is None else symbol_temp, above=0
+        )
+        with torch.autocast(self.codebook.device.type, enabled=False):
+            sent = self._quantize(latents, index, draw, paths, vq_temp)
+            if bits is not None:
+                sent = sent.replace(information_bits=bits.to(self.codebook.dtype))
+            sent = self._map(sent, paths, symbol_temp)
+            assert sent.symbols is not None
+            transmitted = self.front_end.transmit(sent.symbols)
+            received, gain, noise_variance = self.channel.apply(transmitted, draw.channel)
+            received, noise_variance = self.front_end.receive(received, gain, noise_variance)
+            llr = self.demap(received, gain, noise_variance)
+            decoded = self.code.decode(llr)
+            decide: Callable = self.decide.hard if paths["decide"] == "hard" else self.decide.soft
+            decided = decide(decoded.llr, self.codebook)
+            return sent.replace(
+                transmitted=transmitted,
+                received=received,
+                llr=llr,
+                information_llr=decoded.llr,
+                crc_ok=decoded.crc_ok,
+                posterior=decided.posterior,
+                decoded_index=decided.index,
+                embedding=decided.embedding,
+            )
+
+    def _quantize(
+        self,
+        latents: Tensor | None,
+        index: Tensor | None,
+        draw: Draw,
+        paths: Mapping[str, str],
+        temperature: float,
+    ) -> Trace:
+        codebook = self.codebook
+        soft = paths["quantize"] == "soft"
+        if latents is not None:
+            normalised = self.quantize.normalise(latents.to(codebook.dtype))
+            if soft:
+                assignment = self.quantize.soft(normalised, codebook, temperature)
+                if paths["map"] == "hard":
+                    index = self.quantize.sample(assignment, draw.uniforms)
+                else:
+                    index = self.quantize.hard(normalised, codebook)
+                quantized = assignment @ codebook
+                return Trace(latents=normalised, assignment=assignment, quantized=quantized, index=index)
+            index = self.quantize.hard(normalised, codebook)
+            return Trace(latents=normalised, index=index, quantized=codebook[index])
+        if index is None:
+            return Trace()
+        assignment = one_hot(index.long(), codebook.shape[0]).to(codebook.dtype) if soft else None
+        return Trace(index=index.long(), assignment=assignment, quantized=codebook[index.long()])
+
+    def _map(self, sent: Trace, paths: Mapping[str, str], temperature: float) -> Trace:
+        if sent.index is None:
+            assert sent.information_bits is not None
+            bits, symbols = self.map.hard_bits(sent.information_bits)
+            return sent.replace(bits=bits, symbols=symbols)
+        if paths["map"] == "hard":
+            information = self.map.information_bits(sent.index)
+            bits, symbols = self.map.hard_bits(information)
+            return sent.replace(information_bits=information, bits=bits, symbols=symbols)
+        assignment = sent.assignment
+        if assignment is None:
+            assignment = one_hot(sent.index, self.codebook.shape[0]).to(self.codebook.dtype)
+        bits, probabilities, symbols = self.map.soft(assignment, temperature)
+        return sent.replace(
+            information_bits=self.map.information_probabilities(assignment),
+            bits=bits,
+            symbol_probabilities=probabilities,
+            symbols=symbols,
+        )
+
+
+def make_front_end(config: LinkConfig) -> FrontEnd:
+    """The converters and the amplifier that a configuration describes."""
+    return FrontEnd(
+        dac=None if config.dac_bits is None else Converter(config.dac_bits, config.dac_backoff_db),
+        amplifier=(
+            None
+            if config.pa_backoff_db is None
+            else RappAmplifier(config.pa_backoff_db, config.pa_smoothness)
+        ),
+        adc=None if config.adc_bits is None else Converter(config.adc_bits, config.adc_backoff_db),
+    )
