@@ -40,7 +40,8 @@ def parse(
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise ValueError(f"{_first_sentence(complaint.getvalue())}; see {prog} --help") from None
+        complaints = re.sub(r"^Error parsing [\w ]+: ", "", _first_sentence(complaint.getvalue()))
+        raise ValueError(f"{complaints}; see {prog} --help") from None
 
 
 def _first_sentence(box: str) -> str:

@@ -12,12 +12,22 @@ from linksim.link import Link
 from linksim.metrics import mismatch
 from linksim.metrics.intervals import clopper_pearson, newcombe_paired, ratio
 from linksim.signals import Draw, Trace
-from linksim.stage_figures import FrameFigures, path_figures
+from linksim.stage_figures import SQUARED, FrameFigures, path_figures
 
-STAGES = ("quantize", "map", "received", "demap", "decide", "features", "task")
+STAGES = (
+    "quantize",
+    "map",
+    "front end",
+    "received",
+    "demap",
+    "decode",
+    "decide",
+    "features",
+    "task",
+)
 """The stages in the order of the chain, as rows name them."""
 
-ONE_FUNCTION = ("received", "demap")
+ONE_FUNCTION = ("front end", "received", "demap", "decode")
 """Stages that are one function on both paths: what differs there came in from the stages before."""
 
 Surrogate = Callable[[Tensor, Draw], Trace]
@@ -144,7 +154,11 @@ def _check_surrogate(soft: Trace, hard: Trace) -> None:
 def _rows(figures: FrameFigures) -> Iterator[dict[str, Any]]:
     for stage in STAGES:
         for metric, (numerators, denominators) in figures.ratios(stage).items():
-            yield _row(stage, metric, ratio(numerators, denominators))
+            figure = ratio(numerators, denominators)
+            if metric in SQUARED:
+                value, low, high = (max(end, 0.0) ** 0.5 for end in figure)
+                figure = value, low, high
+            yield _row(stage, metric, figure)
         for metric, ends in figures.marginals(stage).items():
             yield _row(stage, metric, ends)
     soft, hard = figures.correct()

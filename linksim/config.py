@@ -27,6 +27,44 @@ ARITHMETICS = ("float", "integer")
 
 
 @dataclass(frozen=True, kw_only=True)
+class TransmissionOptions:
+    """What is sent, as which symbols, over which channel."""
+
+    tokens: int = 16
+    """N, tokens per frame."""
+    codebook_size: int = 64
+    """K, codewords, any number from 2."""
+    embedding_dim: int = 16
+    """D, dimension of a codeword."""
+    bits_per_symbol: int = 4
+    """m; 2, 4, 6, 8 or 10 for square QAM, 1 to 6 for PSK (1 is BPSK)."""
+    modulation: Modulation = "qam"
+    """Gray-labelled square QAM of 3GPP TS 38.211, Gray-labelled PSK, or points of one's own, all of unit mean
+    energy."""
+    channel: ChannelName = "awgn"
+    """Fading is constant over a frame, or with -fast drawn anew for every symbol; bsc is the binary symmetric
+    channel left by hard decisions on BPSK."""
+    demapper: Demapper = "app"
+    """Exact LLRs, or their maximum approximation."""
+    backend: Backend = "sionna"
+    """What computes mapping and LLRs."""
+
+    def __post_init__(self) -> None:
+        checks.one_of("modulation", self.modulation, MODULATIONS)
+        numbers = {
+            "tokens": checks.whole("tokens", self.tokens, 1),
+            "codebook_size": checks.whole("codebook_size", self.codebook_size, 2),
+            "embedding_dim": checks.whole("embedding_dim", self.embedding_dim, 1),
+            "bits_per_symbol": checks.bits_per_symbol(self.bits_per_symbol, self.modulation),
+        }
+        for name, value in numbers.items():
+            object.__setattr__(self, name, value)  # plain int, also when given as a NumPy integer
+        checks.one_of("channel", self.channel, CHANNELS)
+        checks.one_of("demapper", self.demapper, DEMAPPERS)
+        checks.one_of("backend", self.backend, BACKENDS)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChannelOptions:
     """What a channel depends on besides the SNR."""
 
@@ -56,7 +94,7 @@ class CodingOptions:
     bp_iterations: int = 20
     """Iterations of belief propagation."""
     code_gradient: CodeGradient = "straight-through"
-    """Soft path: encode rounded bits, or take the parity of independent bits as a product."""
+    """Soft path: send the code word of the most probable indices, or the parity of independent bits."""
 
     def __post_init__(self) -> None:
         checks.one_of("crc", self.crc, CRC_BITS)
@@ -88,21 +126,9 @@ class HardwareOptions:
     """Word length of the LLRs, 2 to 8 bits; larger LLRs saturate."""
     llr_step: float | None = None
     """Step of the LLRs; 16/2^llr_bits by default."""
-    arithmetic: Arithmetic = "float"
-    """Of the decision; integer arithmetic needs llr_bits."""
-    weight_bits: int = 8
-    """Word length of the posterior weights in integer arithmetic, 2 to 16 bits."""
-    codebook_bits: int = 8
-    """Word length of the receiver's codebook in integer arithmetic, 2 to 16 bits."""
 
     def __post_init__(self) -> None:
-        ranges = {
-            "dac_bits": (1, 16),
-            "adc_bits": (1, 16),
-            "llr_bits": (2, 8),
-            "weight_bits": (2, 16),
-            "codebook_bits": (2, 16),
-        }
+        ranges = {"dac_bits": (1, 16), "adc_bits": (1, 16), "llr_bits": (2, 8)}
         for name, (least, most) in ranges.items():
             value = getattr(self, name)
             if value is not None:
@@ -118,63 +144,52 @@ class HardwareOptions:
             object.__setattr__(self, "llr_step", step)
             if self.llr_bits is None:
                 raise ValueError("llr_step is the step of quantized LLRs: give llr_bits too")
-        checks.one_of("arithmetic", self.arithmetic, ARITHMETICS)
-        if self.arithmetic == "integer" and self.llr_bits is None:
-            raise ValueError("arithmetic 'integer' decides on quantized LLRs: give llr_bits (2 to 8)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinkConfig(HardwareOptions, CodingOptions, ChannelOptions):
+class DecisionOptions:
+    """What the receiver makes of the LLRs."""
+
+    decision: Decision = "mean"
+    """Posterior mean over the codebook, the most probable codeword, or the posterior mean over the codewords
+    in a Hamming ball around the hard bits."""
+    radius: int = 1
+    """Radius of that ball in bits."""
+    arithmetic: Arithmetic = "float"
+    """Of the decision; integer arithmetic needs llr_bits."""
+    weight_bits: int = 8
+    """Word length of the posterior weights in integer arithmetic, 2 to 16 bits."""
+    codebook_bits: int = 8
+    """Word length of the receiver's codebook in integer arithmetic, 2 to 16 bits."""
+
+    def __post_init__(self) -> None:
+        checks.one_of("decision", self.decision, DECISIONS)
+        checks.one_of("arithmetic", self.arithmetic, ARITHMETICS)
+        for name, (least, most) in {
+            "radius": (0, 64),
+            "weight_bits": (2, 16),
+            "codebook_bits": (2, 16),
+        }.items():
+            object.__setattr__(self, name, checks.whole(name, getattr(self, name), least, most))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkConfig(DecisionOptions, HardwareOptions, CodingOptions, ChannelOptions, TransmissionOptions):
     """The configuration of a `Link`; everything in it is a number or a name.
 
-    Beside the fields below it has those of `ChannelOptions`, `CodingOptions` and `HardwareOptions`.
+    Its fields are those of `TransmissionOptions`, `ChannelOptions`, `CodingOptions`, `HardwareOptions` and
+    `DecisionOptions`, all flat.
 
     Raises:
         TypeError: if a number has the wrong type.
         ValueError: if a value is out of range, a name is unknown, or two values do not go together.
     """
 
-    tokens: int = 16
-    """N, tokens per frame."""
-    codebook_size: int = 64
-    """K, codewords, any number from 2."""
-    embedding_dim: int = 16
-    """D, dimension of a codeword."""
-    bits_per_symbol: int = 4
-    """m; 2, 4, 6, 8 or 10 for square QAM, 1 to 6 for PSK (1 is BPSK)."""
-    modulation: Modulation = "qam"
-    """Gray-labelled square QAM of 3GPP TS 38.211, Gray-labelled PSK, or points of one's own, all of unit mean
-    energy."""
-    channel: ChannelName = "awgn"
-    """Fading is constant over a frame, or with -fast drawn anew for every symbol; bsc is the binary symmetric
-    channel left by hard decisions on BPSK."""
-    demapper: Demapper = "app"
-    """Exact LLRs, or their maximum approximation."""
-    decision: Decision = "mean"
-    """Posterior mean over the codebook, the most probable codeword, or the posterior mean over the codewords
-    in a Hamming ball around the hard bits."""
-    radius: int = 1
-    """Radius of that ball in bits."""
-    backend: Backend = "sionna"
-    """What computes mapping and LLRs."""
-
     def __post_init__(self) -> None:
-        for options in (ChannelOptions, CodingOptions, HardwareOptions):
+        for options in LinkConfig.__bases__:
             options.__post_init__(self)
-        checks.one_of("modulation", self.modulation, MODULATIONS)
-        numbers = {
-            "tokens": checks.whole("tokens", self.tokens, 1),
-            "codebook_size": checks.whole("codebook_size", self.codebook_size, 2),
-            "embedding_dim": checks.whole("embedding_dim", self.embedding_dim, 1),
-            "bits_per_symbol": checks.bits_per_symbol(self.bits_per_symbol, self.modulation),
-            "radius": checks.whole("radius", self.radius, 0, 64),
-        }
-        for name, value in numbers.items():
-            object.__setattr__(self, name, value)  # plain int, also when given as a NumPy integer
-        checks.one_of("channel", self.channel, CHANNELS)
-        checks.one_of("demapper", self.demapper, DEMAPPERS)
-        checks.one_of("decision", self.decision, DECISIONS)
-        checks.one_of("backend", self.backend, BACKENDS)
+        if self.arithmetic == "integer" and self.llr_bits is None:
+            raise ValueError("arithmetic 'integer' decides on quantized LLRs: give llr_bits (2 to 8)")
         self._check_channel()
         assert self.layout  # which refuses a code that does not exist for the frame
 

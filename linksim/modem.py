@@ -54,6 +54,7 @@ class Modem:
         self.bits_per_symbol = checks.bits_per_symbol(bits_per_symbol, modulation)
         self.demapper = checks.one_of("demapper", demapper, DEMAPPERS)
         self.backend = checks.one_of("backend", backend, BACKENDS)
+        self.modulation = modulation
         if modulation == "psk":
             constellation = psk_points(self.bits_per_symbol)
         self._points = None if constellation is None else self._normalised(constellation)
@@ -69,6 +70,14 @@ class Modem:
         if not torch.isfinite(energy) or energy == 0:
             raise ValueError("constellation must have finite points that are not all zero")
         return tuple((points / energy.sqrt()).tolist())
+
+    @property
+    def modulation_name(self) -> str:
+        """Such as 16-QAM, 8-PSK or BPSK."""
+        points = 2**self.bits_per_symbol
+        if self.modulation == "custom":
+            return f"{points} points"
+        return "BPSK" if (self.modulation, points) == ("psk", 2) else f"{points}-{self.modulation.upper()}"
 
     def constellation(self, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
         """The points, in the order of their MSB-first labels.

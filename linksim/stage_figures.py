@@ -9,6 +9,7 @@ from torch import Tensor
 
 from linksim.metrics import mismatch
 from linksim.metrics.entropy import entropy
+from linksim.metrics.evm import error_vector
 from linksim.metrics.intervals import ratio
 from linksim.signals import Trace
 
@@ -25,6 +26,9 @@ STAGE_OF = {
     "embedding_nmse": "decide",
 }
 """Figure of `Trace.compare` → stage of the audit."""
+
+SQUARED = ("soft_evm", "hard_evm")
+"""Figures whose ratio is the square of what is reported."""
 
 
 def path_figures(
@@ -52,14 +56,23 @@ def path_figures(
         ratios["map", "symbol_entropy"] = mean_over_frame(entropy(soft.symbol_probabilities))
         distributions["map", "symbol_marginal_entropy"] = soft.symbol_probabilities.mean(1)
     for name, trace in (("soft", soft), ("hard", hard)):
+        if trace.transmitted is not None and trace.transmitted is not trace.symbols:
+            assert trace.symbols is not None
+            ratios["front end", f"{name}_evm"] = error_vector(trace.transmitted, trace.symbols)
         if trace.llr is not None:
             ratios["demap", f"{name}_mean_llr"] = mean_over_frame(trace.llr.abs())
+        if trace.crc_ok is not None:
+            ratios["decode", f"{name}_frame_errors_detected"] = mean_over_frame(~trace.crc_ok)
+    if hard.information_llr is not hard.llr and soft.information_llr is not None:
+        assert hard.information_llr is not None
+        pair = mismatch.sign_disagreement(soft.information_llr, hard.information_llr)
+        ratios["decode", "information_llr_sign_disagreement"] = pair
     return ratios, distributions
 
 
 def mean_over_frame(values: Tensor) -> Ratio:
     """Sum over each frame, and number of values: their ratio is the mean."""
-    values = values.flatten(1).double()
+    values = values.reshape(len(values), -1).double()
     return values.sum(1), torch.full_like(values[:, 0], values.shape[1])
 
 

@@ -1,15 +1,25 @@
-"""`linksim ber`: uncoded bit error rate against SNR."""
+"""`linksim ber`: bit and frame error rate against SNR."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from linksim import FrameLayout, checks, files, provenance
+from rich.table import Table
+
+from linksim import checks, files, provenance
 from linksim.arguments import numbers, parse
+from linksim.config import (
+    Backend,
+    ChannelName,
+    ChannelOptions,
+    CodingOptions,
+    Demapper,
+    HardwareOptions,
+)
 from linksim.console import console, progress_on, table_of
 from linksim_benchmarks import output
-from linksim_benchmarks.ber import FRAME_BITS, Point, simulate
+from linksim_benchmarks.ber import FRAME_BITS, Point, modulation_name, simulate
 from linksim_benchmarks.pictures import ber_picture
 
 DEFAULT_EBNO_DB = ("0:14:2",)
@@ -17,21 +27,26 @@ DEFAULT_EBNO_DB = ("0:14:2",)
 
 @dataclass(kw_only=True)
 class BerOptions:
-    """Simulate the bit error rate of uncoded QAM through the link, beside the closed form."""
+    """Simulate bit and frame error rates through the link, uncoded beside the closed form, or coded."""
 
     bits_per_symbol: tuple[int, ...] = (2, 4, 6)
-    """2, 4, 6, 8 or 10 for 4- to 1024-QAM; several give several curves."""
-    channel: tuple[Literal["awgn", "rayleigh"], ...] = ("awgn", "rayleigh")
-    """Channels; several give several pictures side by side."""
+    """2, 4, 6, 8 or 10 for 4- to 1024-QAM, 1 to 6 for PSK (1 is BPSK); several give several curves."""
+    modulation: Literal["qam", "psk"] = "qam"
+    """Gray-labelled square QAM or PSK."""
+    channel: tuple[ChannelName, ...] = ("awgn", "rayleigh")
+    """Channels; several give several pictures side by side. Fading is constant over a frame, or with -fast
+    new for every symbol; bsc is the binary symmetric channel left by hard decisions on BPSK."""
+    frame_bits: int = FRAME_BITS
+    """Information bits per frame."""
     ebno_db: tuple[str, ...] = ()
     """Eb/N0 in dB: numbers, or ranges from:to:step with the end included; 0:14:2 by default."""
     snr_db: tuple[str, ...] = ()
     """Es/N0 in dB instead."""
     max_bits: float = 1e6
     """Bits to simulate at each point."""
-    demapper: Literal["app", "maxlog"] = "app"
+    demapper: Demapper = "app"
     """Exact LLRs, or their maximum approximation."""
-    backend: Literal["sionna"] = "sionna"
+    backend: Backend = "sionna"
     """What computes mapping and LLRs."""
     seed: int = 0
     """Root of the random streams."""
@@ -41,6 +56,9 @@ class BerOptions:
     """Also write the JSON here."""
     quiet: bool = False
     """Print nothing."""
+    fading: ChannelOptions = field(default_factory=ChannelOptions)
+    coding: CodingOptions = field(default_factory=CodingOptions)
+    hardware: HardwareOptions = field(default_factory=HardwareOptions)
 
 
 def points(options: BerOptions) -> list[Point]:
@@ -50,13 +68,25 @@ def points(options: BerOptions) -> list[Point]:
         raise ValueError("give --ebno-db or --snr-db, not both")
     given = options.ebno_db or DEFAULT_EBNO_DB
     values = numbers("--ebno-db", given) if by_ebno else numbers("--snr-db", options.snr_db)
+    checks.whole("--frame-bits", options.frame_bits, 1)
     found: list[Point] = []
     for channel in options.channel:
         for m in options.bits_per_symbol:
-            checks.bits_per_symbol(m)
-            layout = FrameLayout(tokens=FRAME_BITS // m, codebook_size=2**m, bits_per_symbol=m)
+            curve = Point(
+                checks.bits_per_symbol(m, options.modulation),
+                channel,
+                0.0,
+                options.demapper,
+                options.backend,
+                options.modulation,
+                options.fading,
+                options.coding,
+                options.hardware,
+                options.frame_bits,
+            )
+            layout = curve.config().layout
             snrs = [round(layout.esno_db(value), 9) if by_ebno else value for value in values]
-            found += [Point(m, channel, snr, options.demapper, options.backend) for snr in snrs]
+            found += [replace(curve, snr_db=snr) for snr in snrs]
     if not found:
         raise ValueError("nothing to simulate: give at least one --channel and one --bits-per-symbol")
     return found
@@ -76,22 +106,38 @@ def main(arguments: Sequence[str]) -> None:
     configuration = {"points": [asdict(point) for point in sweep], "bits": bits}
     card = provenance.card(options.seed, options.backend, configuration)
     paths = output.write_results(options.out, "ber", rows, card, options.json)
-    paths.append(ber_picture(rows, options.out / "ber.png", options.demapper))
+    paths.append(ber_picture(rows, options.out / "ber.png", sweep))
+    target.print(_table(rows, options.coding))
+    if any(row["theory"] is not None for row in rows):
+        target.print("Of many 95 % intervals, about one in twenty misses the closed form by chance.")
+    if any(row["evm_percent"] for row in rows):
+        evm = max(row["evm_percent"] for row in rows)
+        target.print(f"Error vector magnitude behind converters and amplifier: up to {evm:.2f} %")
+    target.print("Written: " + ", ".join(map(str, paths)))
+
+
+def _table(rows: Sequence[Mapping[str, Any]], coding: CodingOptions) -> Table:
     cells = [
         [
-            f"{2 ** row['bits_per_symbol']}-QAM {row['channel']}",
+            f"{modulation_name(row)} {row['channel']}",
             f"{row['ebno_db']:.2f}",
             f"{row['snr_db']:.2f}",
             str(row["bits"]),
             str(row["bit_errors"]),
             f"{row['ber']:.2e}",
             f"{row['low']:.2e} … {row['high']:.2e}",
-            f"{row['theory']:.2e}",
-            "yes" if row["low"] <= row["theory"] <= row["high"] else "no",
+            *_reference(row),
         ]
         for row in rows
     ]
-    columns = ["", "Eb/N0 dB", "Es/N0 dB", "bits", "errors", "BER", "95 % interval", "closed form", "inside"]
-    target.print(table_of("Uncoded bit error rate", columns, cells))
-    target.print("Of many 95 % intervals, about one in twenty misses the closed form by chance.")
-    target.print("Written: " + ", ".join(map(str, paths)))
+    columns = ["", "Eb/N0 dB", "Es/N0 dB", "bits", "errors", "BER", "95 % interval"]
+    if rows[0]["theory"] is None:
+        title = "Bit and frame error rate" if coding.code == "none" else f"LDPC, rate {coding.code_rate:g}"
+        return table_of(title, [*columns, "FER", "95 % interval"], cells)
+    return table_of("Uncoded bit error rate", [*columns, "closed form", "inside"], cells)
+
+
+def _reference(row: Mapping[str, Any]) -> list[str]:
+    if row["theory"] is None:
+        return [f"{row['fer']:.2e}", f"{row['fer_low']:.2e} … {row['fer_high']:.2e}"]
+    return [f"{row['theory']:.2e}", "yes" if row["low"] <= row["theory"] <= row["high"] else "no"]

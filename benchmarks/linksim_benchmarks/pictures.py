@@ -1,6 +1,7 @@
 """Pictures of results, drawn without a display and written whole."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from linksim import files
-from linksim.metrics.theory import qam_ber
+from linksim_benchmarks.ber import Point, modulation_name
 
 Rows = Sequence[Mapping[str, Any]]
 PATH_LABELS = {"hard": "hard (deployed)", "map": "hard, MAP receiver", "soft": "soft (surrogate)"}
@@ -51,50 +52,67 @@ def _line_of(row: Mapping[str, Any]) -> tuple[str, float | None, float | None]:
     return row["path"], row.get("vq_temp"), row.get("symbol_temp")
 
 
-def ber_picture(rows: Rows, path: Path, demapper: str = "app") -> Path:
-    """Bit error rate against Eb/N0: closed form of a demapper as lines, simulation as points with intervals.
+def ber_picture(rows: Rows, path: Path, sweep: Sequence[Point]) -> Path:
+    """Bit error rate against Eb/N0: theory as lines, simulation as points with intervals.
 
-    A point without errors is an arrow that hangs from its upper bound.
+    A point without errors is an arrow that hangs from its upper bound. Where there is no closed form the
+    points are joined.
+
+    Args:
+        rows: of the points.
+        path: of the picture.
+        sweep: the points, in the same order.
     """
     channels = list(dict.fromkeys(row["channel"] for row in rows))
     figure = Figure(figsize=(6 * len(channels), 4.5), layout="constrained")
+    pairs = list(zip(rows, sweep, strict=True))
     for axes, channel in zip(figure.subplots(1, len(channels), squeeze=False)[0], channels, strict=True):
-        of_channel = [row for row in rows if row["channel"] == channel]
-        for number, bits in enumerate(dict.fromkeys(row["bits_per_symbol"] for row in of_channel)):
+        of_channel = [(row, point) for row, point in pairs if row["channel"] == channel]
+        for number, bits in enumerate(dict.fromkeys(row["bits_per_symbol"] for row, _ in of_channel)):
             own = sorted(
-                (row for row in of_channel if row["bits_per_symbol"] == bits), key=lambda row: row["ebno_db"]
+                ((row, point) for row, point in of_channel if row["bits_per_symbol"] == bits),
+                key=lambda pair: pair[0]["ebno_db"],
             )
-            color = f"C{number}"
-            ebno = np.linspace(own[0]["ebno_db"], own[-1]["ebno_db"], CURVE_POINTS)
-            offset = own[0]["snr_db"] - own[0]["ebno_db"]
-            theory = [qam_ber(bits, float(value) + offset, channel, demapper) for value in ebno]
-            axes.plot(ebno, theory, color=color, linewidth=1)
-            seen = [row for row in own if row["bit_errors"]]
-            unseen = [row for row in own if not row["bit_errors"]]
-            errors = [[r["ber"] - r["low"] for r in seen], [r["high"] - r["ber"] for r in seen]]
-            axes.errorbar(
-                [r["ebno_db"] for r in seen],
-                [r["ber"] for r in seen],
-                yerr=errors,
-                fmt="o",
-                markersize=4,
-                capsize=2,
-                color=color,
-                label=f"{2**bits}-QAM",
-            )
-            axes.errorbar(
-                [r["ebno_db"] for r in unseen],
-                [r["high"] for r in unseen],
-                yerr=[0.5 * r["high"] for r in unseen],
-                uplims=True,
-                fmt="none",
-                color=color,
-            )
-        axes.set(xlabel="Eb/N0 in dB", ylabel="bit error rate", yscale="log", title=f"Uncoded, {channel}")
-        axes.set_ylim(bottom=0.2 * min(row["high"] for row in of_channel))
+            _ber_curve(axes, [row for row, _ in own], own[0][1], f"C{number}")
+        coded = rows[0]["code"] != "none"
+        axes.set(
+            xlabel="Eb/N0 in dB",
+            ylabel="bit error rate",
+            yscale="log",
+            title=f"{'Coded' if coded else 'Uncoded'}, {channel}",
+        )
+        axes.set_ylim(bottom=0.2 * min(row["high"] for row, _ in of_channel))
         axes.grid(alpha=0.3)
-        axes.legend(title="lines: closed form")
+        axes.legend(title=None if rows[0]["theory"] is None else "lines: closed form")
     return save(figure, path)
+
+
+def _ber_curve(axes: Any, own: Rows, point: Point, color: str) -> None:
+    if own[0]["theory"] is not None:
+        ebno = np.linspace(own[0]["ebno_db"], own[-1]["ebno_db"], CURVE_POINTS)
+        offset = own[0]["snr_db"] - own[0]["ebno_db"]
+        theory = [replace(point, snr_db=float(value) + offset).theory() for value in ebno]
+        axes.plot(ebno, theory, color=color, linewidth=1)
+    seen = [row for row in own if row["bit_errors"]]
+    unseen = [row for row in own if not row["bit_errors"]]
+    axes.errorbar(
+        [r["ebno_db"] for r in seen],
+        [r["ber"] for r in seen],
+        yerr=[[r["ber"] - r["low"] for r in seen], [r["high"] - r["ber"] for r in seen]],
+        fmt="o" if own[0]["theory"] is not None else "o-",
+        markersize=4,
+        capsize=2,
+        color=color,
+        label=modulation_name(own[0]),
+    )
+    axes.errorbar(
+        [r["ebno_db"] for r in unseen],
+        [r["high"] for r in unseen],
+        yerr=[0.5 * r["high"] for r in unseen],
+        uplims=True,
+        fmt="none",
+        color=color,
+    )
 
 
 MISMATCH = {
@@ -135,3 +153,25 @@ def _line(axes: Any, rows: Rows, metric: str, label: str, scale: float) -> None:
     (line,) = axes.plot(snr, [scale * row["value"] for row in own], marker="o", label=label)
     low, high = ([scale * row[end] for row in own] for end in ("low", "high"))
     axes.fill_between(snr, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+
+
+def word_length_picture(rows: Rows, path: Path) -> Path:
+    """Loss against word length, a panel per study, a line with error bars per modulation and part."""
+    studies = list(dict.fromkeys(row["study"] for row in rows))
+    figure = Figure(figsize=(6 * len(studies), 4.5), layout="constrained")
+    for axes, study in zip(figure.subplots(1, len(studies), squeeze=False)[0], studies, strict=True):
+        of_study = [row for row in rows if row["study"] == study]
+        for modulation, part in dict.fromkeys((row["modulation"], row["part"]) for row in of_study):
+            own = [row for row in of_study if (row["modulation"], row["part"]) == (modulation, part)]
+            own.sort(key=lambda row: row["bits"])
+            loss = np.array([row["loss"] for row in own])
+            ends = [loss - [row["low"] for row in own], [row["high"] for row in own] - loss]
+            bits, label = [row["bits"] for row in own], f"{modulation} {part}"
+            axes.errorbar(bits, loss, yerr=np.maximum(ends, 0), marker="o", capsize=2, label=label)
+        limit, unit = of_study[0]["limit"], of_study[0]["unit"]
+        axes.axhline(limit, color="grey", linestyle=":", label=f"{limit:g} {unit}")
+        axes.set(xlabel="word length in bits", ylabel=f"loss in {unit}", title=study)
+        axes.set_yscale("symlog", linthresh=limit)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+    return save(figure, path)

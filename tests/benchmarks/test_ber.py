@@ -7,8 +7,13 @@ import pytest
 import torch
 from scipy import special, stats
 
-from linksim_benchmarks.ber import FRAME_BITS, Point, frame_errors, simulate
+from linksim_benchmarks.ber import FRAME_BITS, Point, count, simulate
 from linksim_benchmarks.ber_command import BerOptions, points
+
+
+def frame_errors(point, bits, seed):
+    return count(point, bits, seed).bit_errors
+
 
 COLUMNS = [
     "bits_per_symbol",
@@ -23,6 +28,15 @@ COLUMNS = [
     "frames",
     "frame_errors",
     "theory",
+    "modulation",
+    "code",
+    "code_rate",
+    "crc",
+    "fer",
+    "fer_low",
+    "fer_high",
+    "undetected",
+    "evm_percent",
 ]
 SWEEP = [
     Point(m, channel, snr, demapper)

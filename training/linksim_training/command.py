@@ -29,28 +29,6 @@ from linksim_training.summary import summarise
 
 
 @dataclass(kw_only=True)
-class LinkOptions:
-    """The link."""
-
-    tokens: int = 16
-    """Tokens per frame (image)."""
-    codebook_size: int = 64
-    """Codewords, any number from 2."""
-    embedding_dim: int = 16
-    """Dimension of a codeword."""
-    bits_per_symbol: int = 4
-    """2, 4, 6, 8 or 10 for 4- to 1024-QAM."""
-    channel: Literal["awgn", "rayleigh"] = "awgn"
-    """Rayleigh is block fading, one gain per frame, known to the receiver."""
-    demapper: Literal["app", "maxlog"] = "app"
-    """Exact LLRs, or their maximum approximation."""
-    decision: Literal["mean", "map"] = "mean"
-    """Posterior mean over the codebook, or the most probable codeword."""
-    snr_db: float = 8.0
-    """Es/N0 in dB of training, validation and test."""
-
-
-@dataclass(kw_only=True)
 class RunOptions:
     """Data and output."""
 
@@ -58,6 +36,8 @@ class RunOptions:
     """mnist5k, digits, or the path of an .npz with x_train, y_train, x_test, y_test."""
     preset: Literal["basic", "conservative", "aggressive", "note"] = "basic"
     """Defaults to start from; options given beside it win."""
+    snr_db: float = 8.0
+    """Es/N0 in dB of training, validation and test."""
     batch_size: int = 64
     """Frames per training step."""
     threads: int = 1
@@ -83,7 +63,7 @@ class TrainOptions:
     """
 
     run: RunOptions = field(default_factory=RunOptions)
-    link: LinkOptions = field(default_factory=LinkOptions)
+    link: LinkConfig = field(default_factory=LinkConfig)
     schedule: Schedule = field(default_factory=Schedule)
     loss: LossWeights = field(default_factory=LossWeights)
     optimisation: Optimisation = field(default_factory=Optimisation)
@@ -93,12 +73,6 @@ class TrainOptions:
         """The settings of the trainer."""
         return TrainConfig(**vars(self.schedule), **vars(self.loss), **vars(self.optimisation))
 
-    @property
-    def link_config(self) -> LinkConfig:
-        """The configuration of the link."""
-        options = {name: value for name, value in vars(self.link).items() if name != "snr_db"}
-        return LinkConfig(**options)
-
     def as_dict(self) -> dict[str, Any]:
         """What defines the result: data, batch size, link and settings; not where it is written."""
         return {
@@ -106,8 +80,8 @@ class TrainOptions:
             "preset": self.run.preset,
             "batch_size": self.run.batch_size,
             "threads": self.run.threads,
-            "snr_db": self.link.snr_db,
-            "link": self.link_config.as_dict(),
+            "snr_db": self.run.snr_db,
+            "link": self.link.as_dict(),
             "training": self.config.as_dict(),
         }
 
@@ -129,21 +103,21 @@ def read_options(arguments: Sequence[str]) -> TrainOptions:
     options = parse(TrainOptions, arguments, "train", default=options)
     checks.whole("--batch-size", options.run.batch_size, 1)
     checks.whole("--threads", options.run.threads, 1, 1024)
-    checks.real("--snr-db", options.link.snr_db)
+    checks.real("--snr-db", options.run.snr_db)
     return options
 
 
 def main(arguments: Sequence[str]) -> None:
     """Serve `linksim train`."""
     options = read_options(arguments)
-    config, link_config = options.config, options.link_config
+    config = options.config
     files.check_writable(options.run.run_dir / "summary.json", options.run.json)
     make_fabric(config)
     torch.set_num_threads(options.run.threads)
     data = load_data(options.run.dataset)
     folder = RunFolder(options.run.run_dir, options.run.overwrite)
     target = console(options.run.quiet)
-    model = build_model(data.image_shape, data.classes, link_config, config.seed)
+    model = build_model(data.image_shape, data.classes, options.link, config.seed)
     target.print(_introduction(data, model, options))
     if config.alignment_start_epoch > config.epochs:
         print(
@@ -168,7 +142,7 @@ def _train(
     target: Console,
     progress: Progress,
 ) -> dict[str, Any]:
-    config, snr_db, batch_size = options.config, options.link.snr_db, options.run.batch_size
+    config, snr_db, batch_size = options.config, options.run.snr_db, options.run.batch_size
     train = data.loader("train", batch_size, stream(config.seed, "order"))
     metadata = {"data": data.name, "snr_db": snr_db, "options": options.as_dict()}
     training = progress.add_task("training", total=config.epochs * len(train))
@@ -227,8 +201,8 @@ def _introduction(data: ImageData, model: SemanticModel, options: TrainOptions) 
     return (
         f"{data.name}: {sizes} images for training/validation/test, {shape}, {data.classes} classes\n"
         f"link: {layout.tokens} tokens x {layout.bits_per_token} bits = {layout.information_bits} bits in "
-        f"{layout.symbols} symbols of {2**layout.bits_per_symbol}-QAM, {options.link.channel}, "
-        f"Es/N0 {options.link.snr_db:g} dB (Eb/N0 {layout.ebno_db(options.link.snr_db):.2f} dB)"
+        f"{layout.symbols} symbols of {model.link.modem.modulation_name}, {options.link.channel}, "
+        f"Es/N0 {options.run.snr_db:g} dB (Eb/N0 {layout.ebno_db(options.run.snr_db):.2f} dB)"
     )
 
 

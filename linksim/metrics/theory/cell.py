@@ -1,0 +1,66 @@
+"""A Voronoi cell as seen from its point."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linksim.metrics.theory.labelled import LabelledPoints
+
+Array = NDArray[np.float64]
+Plane = NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """Where one point is the nearest, with lengths in units of √N0.
+
+    Attributes:
+        offset: [M] points relative to that of the cell.
+        signs: [M, m] +1 where a bit of the point is that of the cell's point, -1 where it is not.
+        neighbour: [E] offsets of the neighbours.
+        low: [E] first place of the edge to each of them, as in `voronoi.Edges`.
+        high: [E] last place.
+    """
+
+    offset: Plane
+    signs: Array
+    neighbour: Plane
+    low: Array
+    high: Array
+
+    def balance(self, place: Plane) -> Array:
+        """Likelihood of all points that share a bit with the cell's, less that of all others.
+
+        In units of the likelihood of the cell's point. Where it is negative, the most probable value of the
+        bit is not that of the nearest point.
+
+        Args:
+            place: [n] in the cell, relative to its point.
+
+        Returns:
+            [n, m].
+        """
+        energy = self.offset.real**2 + self.offset.imag**2
+        # |place|² - |place - offset|²
+        exponent = np.stack([2 * place.real, 2 * place.imag, np.ones(len(place))], axis=1) @ np.stack(
+            [self.offset.real, self.offset.imag, -energy]
+        )
+        # No point is closer than that of the cell, but for rounding.
+        np.minimum(exponent, 0, out=exponent)
+        return np.exp(exponent, out=exponent) @ self.signs
+
+
+def cell_of(labelled: LabelledPoints, index: int, snr: float) -> Cell:
+    """The cell of a point at Es/N0 `snr`, a ratio."""
+    scale = math.sqrt(snr)
+    offset = scale * (labelled.points - labelled.points[index])
+    edges = labelled.edges.where(labelled.edges.cell == index)
+    return Cell(
+        offset,
+        labelled.signs * labelled.signs[index],
+        offset[edges.neighbour],
+        scale * edges.low,
+        scale * edges.high,
+    )
