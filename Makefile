@@ -1,13 +1,23 @@
 # make demo: install and run the main job.   make test: install, lint, type-check and test.
+# make conformance: compare with Sionna on TensorFlow.   make mutation: measure what the tests notice.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN ?= runs/demo
+REFERENCE_VENV := .venv-conformance
+REFERENCE_PYTHON ?= $(PYTHON)
+REFERENCE_CHAIN := $(REFERENCE_VENV)/bin/python -m conformance.reference_chain
+CONFORMANCE_RUN ?= runs/conformance
+MUTATION_JOBS ?= 2
+# KiB of address space: a mutant that loops for ever must not take the machine's memory before its time is up.
+MUTATION_MEMORY ?= 12000000
+MUTATED := $(shell find linksim tests -name '*.py') pyproject.toml constraints.txt
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTHON_IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11) and "linksim needs Python 3.11 or newer: make PYTHON=python3.11")
+TENSORFLOW_HAS_WHEELS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "TensorFlow 2.21 needs Python 3.11 to 3.13 here: make conformance REFERENCE_PYTHON=python3.13")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint clean
+.PHONY: help venv demo test lint conformance golden mutation clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -26,6 +36,17 @@ $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-mutation: $(VENV)/.installed-dev
+	$(PIP) -e '.[dev,mutation]'
+	@touch $@
+
+# Sionna 1.2.2 needs TensorFlow and is imported under the same name as the Sionna of linksim.
+$(REFERENCE_VENV)/.installed: tests/conformance/requirements.txt
+	@$(REFERENCE_PYTHON) -c '$(TENSORFLOW_HAS_WHEELS)'
+	$(REFERENCE_PYTHON) -m venv --clear $(REFERENCE_VENV)
+	$(REFERENCE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
 demo: $(VENV)/.installed  ## train, audit and benchmark a digital semantic link on real digits
 	$(BIN)/linksim train --run-dir $(RUN) --overwrite $(TRAIN_FLAGS)
 	$(BIN)/linksim audit $(RUN)/checkpoints/best_hard_model.pt --out $(RUN)
@@ -41,5 +62,27 @@ lint: $(VENV)/.installed-dev  ## ruff and the type checker
 test: lint  ## lint, type-check and run the tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
+conformance golden: export PYTHONPATH := tests
+conformance golden: export TF_CPP_MIN_LOG_LEVEL := 3
+conformance golden: export TF_ENABLE_ONEDNN_OPTS := 0
+
+conformance: $(VENV)/.installed $(REFERENCE_VENV)/.installed  ## compare the hard chain with Sionna 1.2.2 on TensorFlow
+	@mkdir -p $(CONFORMANCE_RUN)
+	$(REFERENCE_CHAIN) $(CONFORMANCE_RUN)/reference.npz
+	$(BIN)/python -m conformance.compare $(CONFORMANCE_RUN)/reference.npz --json $(CONFORMANCE_RUN)/conformance.json
+
+golden: $(REFERENCE_VENV)/.installed  ## make the vectors of Sionna 1.2.2 that make test compares with
+	$(REFERENCE_CHAIN) tests/oracles/golden.npz --small
+
+# Results of other code or tests are void. Without a change, `mutmut run` goes on where it stopped.
+mutants/.started: $(MUTATED)
+	rm -rf mutants
+	@mkdir mutants
+	@touch $@
+
+mutation: $(VENV)/.installed-mutation mutants/.started  ## plant small errors into the stages; 85 % must be noticed
+	ulimit -v $(MUTATION_MEMORY); OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children $(MUTATION_JOBS)
+	@$(BIN)/python tests/mutation/score.py --least 85
+
 clean:  ## remove what the targets made
-	rm -rf $(VENV) runs dist build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(REFERENCE_VENV) mutants runs dist build .pytest_cache .ruff_cache .hypothesis

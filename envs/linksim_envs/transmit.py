@@ -21,7 +21,7 @@ class TransmitEnv(gymnasium.Env[dict[str, Any], NDArray[np.int8]]):
     """Send codewords over the exact link, one frame a step, with bits of the agent's choice.
 
     The agent sees the codewords that the receiver should get and the SNR of the coming transmission, and
-    chooses the information bits. These are padded, mapped, transmitted, demapped and decided on as deployed.
+    chooses the information bits. These are sent, received and decided on as deployed, coded if the link is.
     The reward is minus the distortion of the embedding that the receiver hands on. Steps are independent of
     each other: codewords, SNR and channel are drawn afresh for each, and actions do not change what is drawn.
     So under one seed, two policies meet the same frames on the same channel and can be compared in pairs.
@@ -153,10 +153,10 @@ class TransmitEnv(gymnasium.Env[dict[str, Any], NDArray[np.int8]]):
             draw = self.link.draw(1, self._snr, self._generator)
             sent = torch.from_numpy(bits).unsqueeze(0).to(self.link.codebook)
             trace = self.link.hard(bits=sent, draw=draw)
-        assert trace.llr is not None
+        assert trace.information_llr is not None
         assert trace.decoded_index is not None
         assert trace.embedding is not None
-        llr = trace.llr[0].cpu().numpy()
+        llr = trace.information_llr[0].cpu().numpy()
         error = trace.embedding[0].cpu().numpy().astype(np.float64) - self._codebook[self._index]
         distortion = float(np.square(error).mean())
         info: dict[str, Any] = {

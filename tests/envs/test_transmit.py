@@ -269,3 +269,17 @@ def test_the_given_link_is_left_alone():
     with torch.no_grad():
         link.codebook.zero_()  # Training goes on; the environment keeps what it was made with.
     assert torch.equal(env.link.codebook, codebook)
+
+
+def test_a_coded_link():
+    """Actions and LLRs are those of the information bits, whatever is sent for them."""
+    config = LinkConfig(tokens=4, codebook_size=16, embedding_dim=3, code="ldpc", crc="CRC16", llr_bits=5)
+    env = TransmitEnv(link=Link(config), snr_db=12.0)
+    _, info = env.reset(seed=1)
+    action = env.label_action(info["index"])
+    assert action.shape == (16,)
+    _, reward, _, _, step = env.step(action)
+    assert step["llr"].shape == (16,)
+    assert step["bit_errors"] == 0
+    assert np.array_equal(step["decoded_index"], info["index"])
+    assert reward == pytest.approx(0, abs=1e-3)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from helpers.oracles import check_posterior, check_reaches_receiver
-from helpers.strategies import cases, reproducible
+from helpers.strategies import qam_cases as cases
+from helpers.strategies import reproducible
 from hypothesis import given
 from hypothesis import strategies as st
 
