@@ -201,7 +201,7 @@ class LinkConfig(DecisionOptions, HardwareOptions, CodingOptions, ChannelOptions
             )
         if self.channel != "bsc":
             return
-        if self.modulation == "qam" or self.bits_per_symbol != 1:
+        if self.modulation != "psk" or self.bits_per_symbol != 1:
             raise ValueError(
                 "channel 'bsc' flips the bits of BPSK: give modulation='psk' and bits_per_symbol=1, got "
                 f"{self.modulation!r} and {self.bits_per_symbol}"

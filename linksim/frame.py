@@ -20,9 +20,9 @@ class FrameLayout:
     """The sizes of a frame: tokens, bits and symbols.
 
     Each token is one codebook index, sent as `bits_per_token` bits, most significant first. The bits of all
-    tokens of a frame are concatenated, followed by their CRC, encoded, padded with zeros to whole symbols,
-    and interleaved if they were encoded. Padding belongs to the frame, never to the batch, so a frame looks
-    the same whatever it is transmitted with.
+    tokens of a frame are concatenated, followed by their CRC, encoded, padded with zeros to whole symbols (at
+    the end, or in front if interleaved), and interleaved if they were encoded. Padding belongs to the frame,
+    never to the batch, so a frame looks the same whatever it is transmitted with.
 
     Args:
         tokens: N, tokens per frame, at least 1.
@@ -118,7 +118,7 @@ class FrameLayout:
 
     @property
     def pad_bits(self) -> int:
-        """P, zero bits appended to fill the last symbol."""
+        """P, zero bits that fill the frame up to whole symbols."""
         return -self.coded_bits % self.bits_per_symbol
 
     @property

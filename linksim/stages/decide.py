@@ -85,8 +85,9 @@ class Decide(nn.Module):
         own_labels = self.index_labels.double()
         logits = per_token.double() @ own_labels.T
         if self.integer is not None:
-            scores = self.integer.words(per_token).double() @ own_labels.T
-            excluded = self._excluded(per_token, scores)
+            words = self.integer.words(per_token).double()
+            scores = words @ own_labels.T
+            excluded = self._excluded(words, scores)
             index = scores.masked_fill(excluded, -torch.inf).argmax(-1)
             posterior, embedding = self.integer.mean(scores, logits, excluded, codebook)
             return Decision(posterior, index, embedding)

@@ -1,4 +1,4 @@
-"""Options of the physical layer out of range: one line that names the option, exit code 2, nothing written."""
+"""Options of the physical layer out of range: one line that names the option, exit code 2, no files."""
 
 import pytest
 

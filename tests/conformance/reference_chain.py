@@ -87,12 +87,14 @@ def coded(case: Case, frames: Frames) -> Arrays:
     order = np.arange(case.symbols * case.bits_per_symbol)
     if case.interleaved:
         order, _ = encoder.generate_out_int(len(order), case.bits_per_symbol)
-    code_word = tf.gather(tf.pad(encoder(crc(bits)), [[0, 0], [0, case.pad_bits]]), order, axis=1)
+    # Pad bits stand in front of an interleaved frame, at the end of another.
+    front, back = (case.pad_bits, 0) if case.interleaved else (0, case.pad_bits)
+    code_word = tf.gather(tf.pad(encoder(crc(bits)), [[0, 0], [front, back]]), order, axis=1)
     if case.interleaved and not case.pad_bits:
         own = LDPC5GEncoder(*sizes, case.bits_per_symbol, precision=precision)(crc(bits))
         tf.debugging.assert_equal(code_word, own)
     outputs, llrs = transmit(case, frames, code_word)
-    llr = tf.gather(llrs["app"], np.argsort(order), axis=1)[:, : case.code_bits]
+    llr = tf.gather(llrs["app"], np.argsort(order), axis=1)[:, front : front + case.code_bits]
     decoder = LDPC5GDecoder(encoder, num_iter=ITERATIONS, precision=precision)
     decoded, crc_ok = CRCDecoder(crc, precision=precision)(decoder(llr))
     return outputs | {

@@ -1,5 +1,7 @@
 import doctest
+import importlib
 import math
+import pkgutil
 from functools import lru_cache
 
 import numpy as np
@@ -60,9 +62,10 @@ def interval_of_mean(samples):
 
 
 def test_examples_in_the_docstrings():
-    results = doctest.testmod(theory)
-    assert results.attempted > 0
-    assert results.failed == 0
+    names = [module.name for module in pkgutil.iter_modules(theory.__path__, f"{theory.__name__}.")]
+    results = [doctest.testmod(module) for module in (theory, *map(importlib.import_module, names))]
+    assert sum(result.attempted > 0 for result in results) >= 6
+    assert sum(result.failed for result in results) == 0
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
@@ -185,8 +188,10 @@ def test_fading_costs_and_falls_tenfold_per_ten_db():
         ((0, 5.0), "bits_per_symbol=0"),
         ((4, math.nan), "snr_db=nan must be a number"),
         ((4, math.inf), "snr_db=inf"),
-        ((4, 5.0, "rician"), "channel='rician' is unknown"),
+        ((4, 5.0, "nakagami"), "channel='nakagami' is unknown"),
         ((4, 5.0, "awgn", "map"), "demapper='map' is unknown"),
+        ((4, 5.0, "rician", "app", -0.1), "rician_k must be at least 0, got -0.1"),
+        ((4, 5.0, "rician", "app", math.inf), "rician_k must be a finite number"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):

@@ -1,8 +1,8 @@
 """Bit error rates from theory: references for simulated ones.
 
-All are rates of hard decisions on the LLRs of uncoded, equally probable bits. The sign convention of the LLR does
-not matter here. "maxlog" LLRs decide for the bits of the nearest point, "app" LLRs for the most probable value
-of each bit, which gives the lowest bit error rate there is.
+All are rates of hard decisions on the LLRs of uncoded, equally probable bits. The sign convention of the LLR
+does not matter here. "maxlog" LLRs decide for the bits of the nearest point, "app" LLRs for the most probable
+value of each bit, which gives the lowest bit error rate there is.
 
 >>> from linksim.metrics.theory import bit_error_rate
 >>> f"{bit_error_rate('psk', 1, 10.0, 'rayleigh', 'app'):.3e}"  # BPSK: (1 - sqrt(10 / 11)) / 2

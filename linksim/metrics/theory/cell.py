@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,17 +31,19 @@ class Cell:
     low: Array
     high: Array
 
-    def balance(self, place: Plane) -> Array:
-        """Likelihood of all points that share a bit with the cell's, less that of all others.
+    @cached_property
+    def resolution(self) -> float:
+        """Length on which likelihoods are nearly polynomials: they change by exp(2·offset·length)."""
+        return float(np.clip(5 / np.abs(self.offset).max(), 1, 2.5))
 
-        In units of the likelihood of the cell's point. Where it is negative, the most probable value of the
-        bit is not that of the nearest point.
+    def likelihoods(self, place: Plane) -> Array:
+        """Likelihoods of all points in units of that of the cell's point.
 
         Args:
             place: [n] in the cell, relative to its point.
 
         Returns:
-            [n, m].
+            [n, M], at most 1.
         """
         energy = self.offset.real**2 + self.offset.imag**2
         # |place|² - |place - offset|²
@@ -49,7 +52,20 @@ class Cell:
         )
         # No point is closer than that of the cell, but for rounding.
         np.minimum(exponent, 0, out=exponent)
-        return np.exp(exponent, out=exponent) @ self.signs
+        return np.exp(exponent, out=exponent)
+
+    def balance(self, place: Plane) -> Array:
+        """Likelihood of all points that share a bit with the cell's, less that of all others.
+
+        Where it is negative, the most probable value of the bit is not that of the nearest point.
+
+        Args:
+            place: [n] as for `likelihoods`.
+
+        Returns:
+            [n, m].
+        """
+        return self.likelihoods(place) @ self.signs
 
 
 def cell_of(labelled: LabelledPoints, index: int, snr: float) -> Cell:

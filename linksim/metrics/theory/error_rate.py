@@ -10,9 +10,10 @@ from linksim.metrics.theory.labelled import LabelledPoints
 from linksim.metrics.theory.most_probable import most_probable_gain
 from linksim.metrics.theory.nearest import nearest_error_rate
 
-_FIRST_EDGE = 0.25
-_ORDER = 12
-_NEGLIGIBLE = 1e-12
+_FIRST_EDGE = 0.5
+_PANELS_PER_OCTAVE = 2
+_ORDER = 10
+_NEGLIGIBLE = 1e-8
 
 
 @lru_cache(maxsize=4096)
@@ -44,6 +45,6 @@ def _gain_table(labelled: LabelledPoints) -> GainTable:
         last *= 2
         small = gain(last) <= _NEGLIGIBLE * nearest_rate(labelled, last**2, math.inf)
         negligible = negligible + 1 if small else 0
-    panels = 1 + round(math.log2(last / 2 / _FIRST_EDGE))
-    edges = np.concatenate([[0.0], _FIRST_EDGE * 2.0 ** np.arange(panels)])
-    return GainTable(gain, edges, _ORDER)
+    panels = round(_PANELS_PER_OCTAVE * math.log2(last / 2 / _FIRST_EDGE))
+    edges = _FIRST_EDGE * 2 ** (np.arange(panels + 1) / _PANELS_PER_OCTAVE)
+    return GainTable(gain, np.concatenate([[0.0], edges]), _ORDER)

@@ -1,8 +1,8 @@
 """Averages over the power of a fading gain that the receiver knows.
 
 The gain h has unit mean power and is Rician with K-factor `k` (Simon and Alouini, Digital Communication over
-Fading Channels, section 2.2.1.2): 0 is Rayleigh fading, infinity no fading at all. Only |h|² matters for a bit
-error rate, so fading may be constant over a frame or new for every symbol.
+Fading Channels, section 2.2.1.2): 0 is Rayleigh fading, infinity no fading at all. Only |h|² matters for a
+bit error rate, so fading may be constant over a frame or new for every symbol.
 """
 
 import math
@@ -15,7 +15,8 @@ from scipy import special
 Array = NDArray[np.float64]
 
 _STEP = 0.04
-_FEWEST_DEVIATIONS, _MOST_DEVIATIONS = -26.5, 6.5
+# Deep fades decide at high SNR, however rare, so the average starts where exp(-x²) leaves the floats.
+_LOWEST, _HIGHEST = -26.5, 6.5
 _PANEL = 0.5
 _PANEL_ORDER = 12
 
@@ -43,8 +44,8 @@ def wedge_probability(rate: Array, start: Array, end: Array, k: float) -> Array:
     Returns:
         [n], with a relative error below 1e-8.
     """
-    # What varies on a scale much shorter than the piece does so at its ends: the peak at the perpendicular for
-    # large rates, the approach of the right angle for small ones. Double exponential nodes resolve both
+    # What varies on a scale much shorter than the piece does so at its ends: the peak at the perpendicular
+    # for large rates, the approach of the right angle for small ones. Double exponential nodes resolve both
     # (Takahasi and Mori, Publ. RIMS 9(3):721, 1974).
     stretched = np.pi * np.sinh(_STEP * np.arange(-80, 81))
     node = special.expit(stretched)
@@ -56,7 +57,7 @@ def wedge_probability(rate: Array, start: Array, end: Array, k: float) -> Array:
 
 
 def half_plane_probability(rate: Array, k: float) -> Array:
-    """Probability that noise passes a whole line, as in `wedge_probability`: the mean of erfc(√(rate·|h|²))/2."""
+    """Probability that noise passes a whole line: the mean of erfc(√(rate·|h|²))/2, `rate` being [n]."""
     if math.isinf(k):
         return special.erfc(np.sqrt(rate)) / 2
     if k == 0:
@@ -105,8 +106,8 @@ class GainTable:
         """Mean of the function of amplitude·|h| over fading with a finite K-factor."""
         # y = √(1 + K)·|h| is distributed about √K with a deviation near 1/√2
         centre, scale = math.sqrt(k), amplitude / math.sqrt(1 + k)
-        low = centre + max(_FEWEST_DEVIATIONS, -centre)
-        high = min(centre + _MOST_DEVIATIONS, self._edges[-1] / scale)
+        low = centre + max(_LOWEST, -centre)
+        high = min(centre + _HIGHEST, self._edges[-1] / scale)
         if high <= low:
             return 0.0
         kinks = self._edges / scale

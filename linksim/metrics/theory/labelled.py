@@ -25,7 +25,7 @@ class LabelledPoints:
     def signs(self) -> Array:
         """[2^m, m]: +1 where a bit of the label is 0, -1 where it is 1."""
         label, bits = np.arange(len(self.points)), len(self.points).bit_length() - 1
-        return 1.0 - 2 * ((label[:, None] >> np.arange(bits)[::-1]) & 1)
+        return np.where((label[:, None] >> np.arange(bits)[::-1]) & 1, -1.0, 1.0)
 
     @cached_property
     def edges(self) -> Edges:

@@ -63,7 +63,7 @@ class PolynomialBasis:
 def polynomial_basis(order: int, samples: int) -> PolynomialBasis:
     """Polynomials of degree `order` - 1 by their values at Chebyshev nodes, looked up at equal steps."""
     node = (1 + np.cos(np.pi * (np.arange(order) + 0.5) / order)) / 2
-    to_powers = np.linalg.inv(np.vander(node, order, increasing=True))
+    to_powers = np.linalg.inv(np.vander(node, order, increasing=True)).astype(np.float64)
     sample = np.linspace(0, 1, samples)
     return PolynomialBasis(node, to_powers, sample, np.vander(sample, order, increasing=True) @ to_powers)
 

@@ -13,7 +13,7 @@ Plane = NDArray[np.complex128]
 Indices = NDArray[np.int64]
 
 _SAMPLE_STEP = 0.2
-_EDGE_PANEL, _EDGE_ORDER = 1.0, 10
+_EDGE_PANELS, _EDGE_ORDER = 2, 12
 _ARC_PANEL, _ARC_ORDER = 1.6, 48
 
 
@@ -48,8 +48,8 @@ class _Borders:
 def sweep(cell: Cell, radius: float) -> Rays:
     """Rays through the part of a cell that lies within `radius` of its point.
 
-    The rays end at nodes along the edges, and where the cell reaches beyond the radius at nodes on the circle.
-    Along an edge integrals over the ray have kinks where a most probable decision changes; the nodes are
+    The rays end at nodes along the edges, and where the cell reaches beyond the radius at nodes on the
+    circle. Along an edge integrals over the ray have kinks where a most probable bit changes; the nodes are
     gathered there.
     """
     foot = cell.neighbour / 2
@@ -72,27 +72,27 @@ def sweep(cell: Cell, radius: float) -> Rays:
 def _edge_nodes(cell: Cell, borders: _Borders) -> tuple[Indices, Array, Array]:
     """Index of the border, place and weight of each node."""
     border, low, high = _between_changes(cell, borders)
-    stretch, first, width = panels(low, high, _EDGE_PANEL)
+    stretch, first, width = panels(low, high, cell.resolution / _EDGE_PANELS)
     node, weight = gathered_nodes(_EDGE_ORDER)
     place, weights = first[:, None] + width[:, None] * node, width[:, None] * weight
     return np.repeat(border[stretch], _EDGE_ORDER), place.ravel(), weights.ravel()
 
 
 def _between_changes(cell: Cell, borders: _Borders) -> tuple[Indices, Array, Array]:
-    """Stretches of borders on which no most probable decision changes: border, first and last place."""
-    border, start, width = panels(borders.low, borders.high, _SAMPLE_STEP)
+    """Stretches of borders on which no most probable bit changes: border, first and last place."""
+    border, start, _ = panels(borders.low, borders.high, _SAMPLE_STEP)
     every = np.arange(len(borders.low))
     border, place = np.concatenate([border, every]), np.concatenate([start, borders.high])
     order = np.lexsort((place, border))
     border, place = border[order], place[order]
     balance = cell.balance(borders.at(border, place))
     same_border = border[1:] == border[:-1]
-    sample, decision = np.nonzero(((balance[1:] < 0) != (balance[:-1] < 0)) & same_border[:, None])
+    sample, bit = np.nonzero(((balance[1:] < 0) != (balance[:-1] < 0)) & same_border[:, None])
 
     def function(at: Array) -> Array:
-        return cell.balance(borders.at(border[sample], at))[np.arange(len(sample)), decision]
+        return cell.balance(borders.at(border[sample], at))[np.arange(len(sample)), bit]
 
-    ends = place[sample], place[sample + 1], balance[sample, decision], balance[sample + 1, decision]
+    ends = place[sample], place[sample + 1], balance[sample, bit], balance[sample + 1, bit]
     changes = bracketed_root(function, *ends)
     border = np.concatenate([every, every, border[sample]])
     place = np.concatenate([borders.low, borders.high, changes])

@@ -1,5 +1,6 @@
 """One way to all references."""
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from linksim import checks
@@ -40,7 +41,7 @@ def bit_error_rate(
         ValueError: a name is unknown, a number is out of range, or two arguments do not go together.
 
     >>> f"{bit_error_rate('psk', 3, 12.0, 'rician-fast', 'maxlog', rician_k=5.0):.3e}"
-    '3.057e-02'
+    '2.637e-02'
     """
     checks.one_of("modulation", modulation, MODULATIONS)
     checks.one_of("channel", channel, CHANNELS)
@@ -56,9 +57,12 @@ def bit_error_rate(
         return bsc_crossover(snr_db)
     family = channel.removesuffix("-fast")
     if points is not None:
-        rate = constellation_ber(points, snr_db, family, rician_k, demapper)
-        _check_count(points, bits_per_symbol)
-        return rate
+        count = np.asarray(points).size
+        if 2 ** checks.bits_per_symbol(bits_per_symbol, modulation) != count:
+            raise ValueError(
+                f"bits_per_symbol={bits_per_symbol} takes {2**bits_per_symbol} points, got {count}"
+            )
+        return constellation_ber(points, snr_db, family, rician_k, demapper)
     if modulation == "psk":
         return psk_ber(bits_per_symbol, snr_db, family, rician_k, demapper)
     return qam_ber(bits_per_symbol, snr_db, family, demapper, rician_k)

@@ -55,7 +55,7 @@ def all_edges(points: NDArray[np.complex128]) -> Edges:
 
 
 def _bisector_limits(other: NDArray[np.complex128], rival: NDArray[np.complex128]) -> tuple[Array, Array]:
-    """First and last place on the bisector between 0 and each of `other` [n] where no `rival` [r] is closer."""
+    """First and last place on the bisector of 0 and each of `other` [n] where no `rival` [r] is closer."""
     direction = other / np.abs(other)
     # At place t no rival v is closer than 0 where t·across ≤ room.
     across = np.imag(direction.conj()[:, None] * rival)
