@@ -1,7 +1,8 @@
 """The front door: `linksim COMMAND`.
 
 A table of command names and the functions that serve them, imported when called. Each function takes the
-arguments after the command's name. What is wrong with the input is said in one line, with exit code 2.
+arguments after the command's name, and may return an exit code; None counts as 0. What is wrong with the
+input is said in one line, with exit code 2.
 """
 
 import io
@@ -14,6 +15,11 @@ COMMANDS = {
     "train": ("linksim_training.command:main", "train a semantic model over the link in two phases"),
     "audit": ("linksim_benchmarks.audit_command:main", "soft-hard mismatch of a checkpoint, stage by stage"),
     "accuracy": ("linksim_benchmarks.accuracy_command:main", "accuracy against SNR, hard and soft path"),
+    "word-length": (
+        "linksim_benchmarks.word_length_command:main",
+        "what finite word lengths of LLRs and converters cost",
+    ),
+    "verify": ("linksim.verify_command:main", "certify the simulator on this machine"),
     "ber": ("linksim_benchmarks.ber_command:main", "bit error rate against SNR, beside the closed form"),
 }
 
@@ -45,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse("", f"unknown command {name!r}: give one of {', '.join(COMMANDS)}")
     module, function = COMMANDS[name][0].split(":")
     try:
-        getattr(import_module(module), function)(rest)
+        code = getattr(import_module(module), function)(rest)
     except (ValueError, TypeError, OSError) as error:
         if os.environ.get("LINKSIM_TRACEBACK"):
             raise
@@ -55,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"linksim {name}: interrupted", file=sys.stderr)
         return INTERRUPTED
-    return 0
+    return 0 if code is None else code
 
 
 def _refuse(command: str, reason: str) -> int:

@@ -7,6 +7,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from linksim import Link, LinkConfig
+from linksim.config import CHANNELS, CODE_GRADIENTS, DECISIONS, DEMAPPERS
+from linksim.frame import CRC_BITS, INTERLEAVERS
+from linksim.verification.random_inputs import random_distributions, random_index, random_latents, random_llr
 
 
 def reproducible(max_examples):
@@ -43,19 +46,15 @@ class Case:
 
     def index(self):
         """[B, N] uniform indices."""
-        shape = (self.frames, self.link.config.tokens)
-        return torch.randint(self.link.config.codebook_size, shape, generator=self.generator())
+        return random_index(self.link, self.frames, self.generator())
 
     def latents(self, scale=1.0):
         """[B, N, D] normal latents."""
-        shape = (self.frames, self.link.config.tokens, self.link.config.embedding_dim)
-        dtype = self.link.codebook.dtype
-        return scale * torch.randn(shape, dtype=dtype, generator=self.generator())
+        return scale * random_latents(self.link, self.frames, self.generator())
 
     def llr(self, scale):
-        """[B, L] normal LLRs."""
-        shape = (self.frames, self.link.layout.information_bits)
-        return scale * torch.randn(shape, dtype=self.link.codebook.dtype, generator=self.generator())
+        """[B, N·b] normal LLRs."""
+        return scale * random_llr(self.link, self.frames, self.generator())
 
     def draw(self):
         """The draw of the channel."""
@@ -64,43 +63,144 @@ class Case:
 
 temperatures = st.floats(0.05, 2.0)
 widths = st.sampled_from((2, 4, 6, 8, 10))
-configurations = st.builds(
+
+qam_configurations = st.builds(
     LinkConfig,
     tokens=st.integers(1, 17),
     codebook_size=st.integers(2, 300),
     embedding_dim=st.integers(1, 12),
     bits_per_symbol=widths,
     channel=st.sampled_from(("awgn", "rayleigh")),
-    demapper=st.sampled_from(("app", "maxlog")),
+    demapper=st.sampled_from(DEMAPPERS),
     decision=st.sampled_from(("mean", "map")),
+)
+"""Uncoded square QAM with ideal hardware, for references that know nothing else."""
+
+
+@st.composite
+def configurations(draw):
+    """Every stage with every option; few tokens and iterations, since each frame may be decoded often."""
+    sizes = {
+        "tokens": draw(st.integers(1, 9)),
+        "codebook_size": draw(st.integers(2, 300)),
+        "embedding_dim": draw(st.integers(1, 12)),
+    }
+    channel = draw(st.sampled_from(CHANNELS))
+    return LinkConfig(
+        **draw(coding(sizes)),
+        **draw(modulations(channel)),
+        **(draw(waveforms) if channel != "bsc" else {}),
+        **draw(word_lengths()),
+        channel=channel,
+        rician_k=draw(st.sampled_from((0.0, 0.5, 3.0, 100.0))),
+        csi_error=draw(st.sampled_from((0.0, 0.01, 0.5))) if channel not in ("awgn", "bsc") else 0.0,
+        demapper=draw(st.sampled_from(DEMAPPERS)),
+        decision=draw(st.sampled_from(DECISIONS)),
+        radius=draw(st.integers(0, 3)),
+    )
+
+
+@st.composite
+def modulations(draw, channel):
+    """Modulation and bits per symbol."""
+    if channel == "bsc":
+        return {"modulation": "psk", "bits_per_symbol": 1}
+    if draw(st.booleans()):
+        return {"modulation": "psk", "bits_per_symbol": draw(st.integers(1, 6))}
+    return {"modulation": "qam", "bits_per_symbol": draw(widths)}
+
+
+@st.composite
+def coding(draw, sizes):
+    """Sizes, CRC and code; an LDPC code needs at least 12 bits."""
+    sizes = dict(sizes)
+    crc, code = draw(st.sampled_from(tuple(CRC_BITS))), draw(st.sampled_from(("none", "none", "ldpc")))
+    if code == "ldpc":
+        bits_per_token = (sizes["codebook_size"] - 1).bit_length()
+        sizes["tokens"] = max(sizes["tokens"], -(-(12 - CRC_BITS[crc]) // bits_per_token))
+    return {
+        **sizes,
+        "crc": crc,
+        "code": code,
+        "code_rate": draw(st.floats(0.2, 0.92)),
+        "interleaver": draw(st.sampled_from(INTERLEAVERS)),
+        "bp_iterations": draw(st.integers(1, 4)),
+        "code_gradient": draw(st.sampled_from(CODE_GRADIENTS)),
+    }
+
+
+def optional(strategy):
+    """None as often as something."""
+    return st.none() | strategy
+
+
+backoffs = st.floats(0, 15)
+waveforms = st.fixed_dictionaries(
+    {
+        "dac_bits": optional(st.integers(1, 10)),
+        "dac_backoff_db": backoffs,
+        "pa_backoff_db": optional(backoffs),
+        "pa_smoothness": st.floats(1, 4),
+        "adc_bits": optional(st.integers(1, 10)),
+        "adc_backoff_db": backoffs,
+    }
 )
 
 
 @st.composite
-def links(draw, configurations=configurations):
-    """A link in float32 or float64 with a random codebook."""
+def word_lengths(draw):
+    """Words of LLRs, and what integer arithmetic makes of them."""
+    llr_bits = draw(optional(st.integers(2, 8)))
+    if llr_bits is None:
+        return {}
+    return {
+        "llr_bits": llr_bits,
+        "llr_step": draw(st.sampled_from((None, 0.25, 0.3, 1.0))),
+        "arithmetic": draw(st.sampled_from(("float", "integer"))),
+        "weight_bits": draw(st.integers(2, 16)),
+        "codebook_bits": draw(st.integers(2, 16)),
+    }
+
+
+all_configurations = configurations()
+precisions = st.sampled_from((torch.float32, torch.float64))
+
+
+@st.composite
+def links(draw, configurations=all_configurations, precisions=precisions):
+    """A link with a random codebook, and with random points in place of some PSK."""
     config = draw(configurations)
-    seed = draw(st.integers(0, 2**31))
-    link = Link(config, generator=torch.Generator().manual_seed(seed))
-    return link.double() if draw(st.booleans()) else link
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
+    points = None
+    if config.modulation == "psk" and config.channel != "bsc" and draw(st.booleans()):
+        points = torch.randn(2**config.bits_per_symbol, dtype=torch.complex128, generator=generator)
+    return Link(config, constellation=points, generator=generator).to(draw(precisions))
 
 
-cases = st.builds(
-    Case,
-    link=links(),
-    frames=st.integers(1, 3),
-    seed=st.integers(0, 2**31),
-    snr_db=st.floats(-10, 30),
-    vq_temp=temperatures,
-    symbol_temp=temperatures,
-)
+def cases_of(links):
+    """Such links with what their signals are drawn from."""
+    return st.builds(
+        Case,
+        link=links,
+        frames=st.integers(1, 3),
+        seed=st.integers(0, 2**31),
+        snr_db=st.floats(-10, 30),
+        vq_temp=temperatures,
+        symbol_temp=temperatures,
+    )
+
+
+cases = cases_of(links())
+"""Any link, in either precision."""
+
+double_cases = cases_of(links(precisions=st.just(torch.float64)))
+"""Any link in float64, where rounding stays away from the steps of converters and words."""
+
+qam_cases = cases_of(links(qam_configurations))
+"""Uncoded square QAM with ideal hardware."""
 
 
 def distributions(frames, tokens, codebook_size, sharpness, seed, dtype=torch.float64):
     """[B, N, K] random distributions: the larger the sharpness, the closer to one-hot; some exact zeros."""
     generator = torch.Generator().manual_seed(seed)
-    shape = (frames, tokens, codebook_size)
-    logits = sharpness * torch.randn(shape, dtype=dtype, generator=generator)
-    missing = torch.rand(shape, generator=generator) < 0.2
-    missing[..., 0] = False
-    return logits.masked_fill(missing, -torch.inf).softmax(-1)
+    return random_distributions(frames, tokens, codebook_size, sharpness, generator, dtype)

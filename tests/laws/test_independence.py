@@ -2,16 +2,21 @@
 
 import pytest
 import torch
-from helpers.laws import assert_close, check_draw_alone, check_frame_independence
-from helpers.strategies import cases, links, reproducible
+from helpers.laws import (
+    assert_close,
+    check_draw_alone,
+    check_frame_independence,
+    check_soft_frame_independence,
+)
+from helpers.strategies import cases, double_cases, links, reproducible
 from hypothesis import given
 from hypothesis import strategies as st
 
 from linksim import Link, LinkConfig
 
 
-@reproducible(200)
-@given(case=cases)
+@reproducible(250)
+@given(case=double_cases)
 def test_hard_result_is_the_same_alone_and_in_a_batch(case):
     check_frame_independence(case.link, case.latents(), case.draw())
 
@@ -21,8 +26,8 @@ def test_hard_result_is_the_same_alone_and_in_a_batch(case):
 def test_hard_result_is_the_same_in_a_large_batch(channel, decision):
     link = Link(LinkConfig(tokens=9, codebook_size=48, channel=channel, decision=decision))
     generator = torch.Generator().manual_seed(0)
-    latents = torch.randn(200, 9, 16, generator=generator)
-    draw = link.draw(200, torch.linspace(-10, 20, 200), generator)
+    latents = torch.randn(100, 9, 16, generator=generator)
+    draw = link.draw(100, torch.linspace(-10, 20, 100), generator)
     check_frame_independence(link, latents, draw)
 
 
@@ -38,16 +43,11 @@ def test_hard_result_does_not_depend_on_what_the_other_frames_hold():
         assert torch.equal(getattr(before, field)[0], getattr(after, field)[0]), field
 
 
-@reproducible(80)
+@reproducible(150)
 @given(case=cases)
 def test_soft_result_is_the_same_alone_and_in_a_batch(case):
-    latents, draw = case.latents(), case.draw()
-    temperatures = {"vq_temp": case.vq_temp, "symbol_temp": case.symbol_temp}
-    together = case.link.soft(latents, draw, **temperatures)
-    for frame in range(case.frames):
-        alone = case.link.soft(latents[frame : frame + 1], draw[frame : frame + 1], **temperatures)
-        for field in ("assignment", "symbol_probabilities", "symbols"):
-            assert_close(field, getattr(alone, field)[0], getattr(together, field)[frame], 1e-5)
+    temperatures = case.vq_temp, case.symbol_temp
+    check_soft_frame_independence(case.link, case.latents(), case.draw(), *temperatures)
 
 
 @reproducible(80)
@@ -79,7 +79,8 @@ def test_same_seed_gives_the_same_draw(case):
     assert not torch.equal(first.uniforms, other.uniforms)
     for name, value in first.channel.items():
         assert torch.equal(value, second.channel[name])
-    assert not torch.equal(first.channel["noise"], other.channel["noise"])
+        if name in ("noise", "gain", "gain_error"):
+            assert not torch.equal(value, other.channel[name])
 
 
 def test_paths_do_not_change_the_draw():

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from helpers import defects, laws, oracles
+from helpers import laws, oracles
+from helpers.defects import channel, receiver, transmitter
 from helpers.qam import qam_points
 from helpers.strategies import distributions
 
@@ -135,30 +136,30 @@ def map_law_of_large_symbols():
 
 
 FINDS = {
-    defects.padding_per_batch: [map_law, whole_link_law, independence, reaches_receiver],
-    defects.lsb_first_in_the_hard_path: [map_law, whole_link_law, reaches_receiver],
-    defects.lsb_first_in_both_paths: [enumeration, sharpening, posterior],
-    defects.per_bit_grouping: [enumeration, sharpening],
-    defects.distance_softmax: [map_law, whole_link_law, enumeration, sharpening],
-    defects.clamp_at_a_trillionth: [map_law_of_large_symbols],
-    defects.no_clamp: [gradients],
-    defects.temperature_upside_down: [sharpening],
-    defects.conjugated_symbols: [modulation, map_law, whole_link_law, reaches_receiver],
-    defects.llr_sign_flipped: [llr, llr_sign, reaches_receiver, ber],
-    defects.maximum_for_exact: [llr],
-    defects.noise_variance_doubled: [noise, ber],
-    defects.noise_in_one_dimension: [noise],
-    defects.power_normalised_over_the_batch: [independence],
-    defects.first_generator_for_all: [draw_alone],
-    defects.equaliser_without_conjugate: [reaches_receiver_through_fading],
-    defects.pad_bits_stripped_from_the_front: [reaches_receiver],
-    defects.invalid_indices_have_probability: [decide_law, posterior],
-    defects.invalid_indices_wrap_around: [decide_law, posterior],
-    defects.hard_receiver_rounds: [decide_law, whole_link_law, posterior],
-    defects.embedding_follows_temperature: [temperature_independence, whole_link_law],
-    defects.assignment_by_inner_product: [quantize_law, quantize_formula],
-    defects.temperature_has_a_floor: [quantize_limit],
-    defects.distance_without_square: [quantize_formula],
+    transmitter.padding_per_batch: [map_law, whole_link_law, independence, reaches_receiver],
+    transmitter.lsb_first_in_the_hard_path: [map_law, whole_link_law, reaches_receiver],
+    transmitter.lsb_first_in_both_paths: [enumeration, sharpening, posterior],
+    transmitter.per_bit_grouping: [enumeration, sharpening],
+    transmitter.distance_softmax: [map_law, whole_link_law, enumeration, sharpening],
+    transmitter.clamp_at_a_trillionth: [map_law_of_large_symbols],
+    transmitter.no_clamp: [gradients],
+    transmitter.temperature_upside_down: [sharpening],
+    transmitter.conjugated_symbols: [modulation, map_law, whole_link_law, reaches_receiver],
+    receiver.llr_sign_flipped: [llr, llr_sign, reaches_receiver, ber],
+    receiver.maximum_for_exact: [llr],
+    channel.noise_variance_doubled: [noise, ber],
+    channel.noise_in_one_dimension: [noise],
+    channel.power_normalised_over_the_batch: [independence],
+    channel.first_generator_for_all: [draw_alone],
+    receiver.equaliser_without_conjugate: [reaches_receiver_through_fading],
+    receiver.pad_bits_stripped_from_the_front: [reaches_receiver],
+    receiver.invalid_indices_have_probability: [decide_law, posterior],
+    receiver.invalid_indices_wrap_around: [decide_law, posterior],
+    receiver.hard_receiver_rounds: [decide_law, whole_link_law, posterior],
+    receiver.embedding_follows_temperature: [temperature_independence, whole_link_law],
+    transmitter.assignment_by_inner_product: [quantize_law, quantize_formula],
+    transmitter.temperature_has_a_floor: [quantize_limit],
+    transmitter.distance_without_square: [quantize_formula],
 }
 ALL_CHECKS = sorted(
     {check for checks in FINDS.values() for check in checks}, key=lambda check: check.__name__
@@ -185,7 +186,9 @@ def test_check_finds_the_defect(monkeypatch, defect, check):
         check()
 
 
-@pytest.mark.parametrize("defect", [defects.lsb_first_in_both_paths, defects.per_bit_grouping], ids=name)
+@pytest.mark.parametrize(
+    "defect", [transmitter.lsb_first_in_both_paths, transmitter.per_bit_grouping], ids=name
+)
 def test_enumeration_is_needed_where_the_mirror_law_is_blind(monkeypatch, defect):
     """Both paths wrong alike, or wrong only between hard inputs: the mirror law holds nevertheless."""
     defect(monkeypatch)

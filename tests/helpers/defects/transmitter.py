@@ -1,4 +1,4 @@
-"""Defects known from other simulators, planted into linksim to show that the checks find them.
+"""Defects of quantizer, bits, symbols and transmitter front end.
 
 Each function takes pytest's monkeypatch; links must be made after planting.
 """
@@ -6,12 +6,10 @@ Each function takes pytest's monkeypatch; links must be made after planting.
 import torch
 from torch.nn.functional import pad
 
-from linksim import Link, Modem, bits
-from linksim.stages import quantize
+from linksim import Modem, bits, constellations, modem
+from linksim.stages import front_end, quantize
 from linksim.stages import map as mapping
-from linksim.stages.channel import AwgnChannel, awgn
-from linksim.stages.decide import Decide, Decision
-from linksim.stages.demap import Demap
+from linksim.stages.front_end import RappAmplifier
 from linksim.stages.map import Map
 from linksim.stages.quantize import Quantize
 from linksim.stages.symbol_distribution import SymbolDistribution
@@ -101,116 +99,37 @@ def conjugated_symbols(plant):
     plant.setattr(Modem, "modulate", lambda self, bits: original(self, bits).conj().resolve_conj())
 
 
-def llr_sign_flipped(plant):
-    """LLRs in the textbook's sign."""
-    original = Modem.demodulate
-    plant.setattr(Modem, "demodulate", lambda self, y, n0: -original(self, y, n0))
+def one_point_moved(plant):
+    """The mapper moves one point of every constellation by a hundredth."""
+    original = Modem.modulate
+
+    def modulate(self, bits):
+        symbols = original(self, bits)
+        moved = self.constellation(symbols.real.dtype)[1]
+        return torch.where((symbols - moved).abs() < 1e-6, moved + 0.01, symbols)
+
+    plant.setattr(Modem, "modulate", modulate)
 
 
-def maximum_for_exact(plant):
-    """The exact demapper takes the maximum."""
-    original = Modem.demodulate
+def one_listed_point_moved(plant):
+    """The constellation that the soft path takes its means over has one point moved by a hundredth."""
+    original = Modem.constellation
 
-    def demodulate(self, received, noise_variance):
-        return original(Modem(self.bits_per_symbol, "maxlog"), received, noise_variance)
+    def constellation(self, *arguments):
+        points = original(self, *arguments).clone()
+        points[-1] += 0.01
+        return points
 
-    plant.setattr(Modem, "demodulate", demodulate)
-
-
-def noise_variance_doubled(plant):
-    """N0 in each real dimension."""
-    original = awgn.unit_noise
-    plant.setattr(awgn, "unit_noise", lambda *arguments: 2**0.5 * original(*arguments))
+    plant.setattr(Modem, "constellation", constellation)
 
 
-def noise_in_one_dimension(plant):
-    """All of N0 in the real part."""
-    original = awgn.unit_noise
-    plant.setattr(awgn, "unit_noise", lambda *arguments: 2**0.5 * original(*arguments).real + 0j)
+def one_psk_point_moved(plant):
+    def psk_points(bits_per_symbol):
+        points = constellations.psk_points(bits_per_symbol)
+        points[0] *= 1.02
+        return points
 
-
-def power_normalised_over_the_batch(plant):
-    """The transmitter scales to unit power with the mean over all frames."""
-    original = AwgnChannel.apply
-
-    def apply(self, symbols, draw):
-        return original(self, symbols / symbols.abs().square().mean().sqrt(), draw)
-
-    plant.setattr(AwgnChannel, "apply", apply)
-
-
-def first_generator_for_all(plant):
-    """Of a list of generators only the first is used."""
-    original = Link.draw
-
-    def draw(self, frames, snr_db, generator):
-        return original(self, frames, snr_db, generator[0] if isinstance(generator, list) else generator)
-
-    plant.setattr(Link, "draw", draw)
-
-
-def equaliser_without_conjugate(plant):
-    def apply(self, received, gain, noise_variance):
-        power = gain.abs().square()
-        llr = self.modem.demodulate(received * gain / power, noise_variance / power)
-        return llr[:, : self.layout.information_bits]
-
-    plant.setattr(Demap, "__call__", apply)
-
-
-def pad_bits_stripped_from_the_front(plant):
-    def apply(self, received, gain, noise_variance):
-        llr = self.modem.demodulate(received / gain, noise_variance / gain.abs().square())
-        return llr[:, self.layout.pad_bits :]
-
-    plant.setattr(Demap, "__call__", apply)
-
-
-def invalid_indices_have_probability(plant):
-    """The posterior is normalised over all 2^b words."""
-
-    def soft(self, llr, codebook):
-        width = self.layout.bits_per_token
-        words = bits.labels(2**width, width).to(llr)
-        every = (llr.unflatten(1, (self.layout.tokens, width)) @ words.T).softmax(-1)
-        posterior = every[..., : self.layout.codebook_size]
-        return Decision(posterior, posterior.argmax(-1), posterior @ codebook)
-
-    plant.setattr(Decide, "soft", soft)
-
-
-def invalid_indices_wrap_around(plant):
-    """A hard decision that falls on an invalid index is taken modulo K."""
-    original = Decide.soft
-
-    def soft(self, llr, codebook):
-        width = self.layout.bits_per_token
-        word = bits.bits_to_index(llr.unflatten(1, (self.layout.tokens, width)) > 0)
-        decided = original(self, llr, codebook)
-        return Decision(decided.posterior, word % self.layout.codebook_size, decided.embedding)
-
-    plant.setattr(Decide, "soft", soft)
-
-
-def hard_receiver_rounds(plant):
-    """The deployed receiver looks up one codeword while the surrogate takes the mean."""
-    original = Decide.soft
-
-    def hard(self, llr, codebook):
-        decided = original(self, llr, codebook)
-        return Decision(decided.posterior, decided.index, codebook[decided.index])
-
-    plant.setattr(Decide, "hard", hard)
-
-
-def embedding_follows_temperature(plant):
-    original = Link.hard
-
-    def hard(self, *arguments, **named):
-        trace = original(self, *arguments, **named)
-        return trace.replace(embedding=trace.embedding * self.vq_temp)
-
-    plant.setattr(Link, "hard", hard)
+    plant.setattr(modem, "psk_points", psk_points)
 
 
 def assignment_by_inner_product(plant):
@@ -234,3 +153,21 @@ def temperature_has_a_floor(plant):
 def distance_without_square(plant):
     original = quantize.squared_distances
     plant.setattr(quantize, "squared_distances", lambda z, c: original(z, c).clamp_min(1e-9).sqrt())
+
+
+def converter_with_a_level_at_zero(plant):
+    def mid_tread(signal, full_scale, bits):
+        step = full_scale / 2 ** (bits - 1)
+        return (signal / step).round().clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * step
+
+    plant.setattr(front_end, "mid_rise", mid_tread)
+
+
+def amplifier_of_half_the_order(plant):
+    """The exponent p where 2p belongs."""
+
+    def call(self, signal):
+        power = signal.abs() * 10 ** (-self.backoff_db / 20)
+        return signal * (1 + power**self.smoothness) ** (-1 / (2 * self.smoothness))
+
+    plant.setattr(RappAmplifier, "__call__", call)
