@@ -80,8 +80,10 @@ mutants/.started: $(MUTATED)
 	@mkdir mutants
 	@touch $@
 
+# Mutants run in forks of one process, which neither threads of OpenMP nor a GPU's context survive.
 mutation: $(VENV)/.installed-mutation mutants/.started  ## plant small errors into the stages; 85 % must be noticed
-	ulimit -v $(MUTATION_MEMORY); OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children $(MUTATION_JOBS)
+	ulimit -v $(MUTATION_MEMORY); OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES= \
+		$(BIN)/mutmut run --max-children $(MUTATION_JOBS) $(MUTANTS)
 	@$(BIN)/python tests/mutation/score.py --least 85
 
 clean:  ## remove what the targets made

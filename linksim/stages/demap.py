@@ -31,6 +31,6 @@ class Demap:
             [B, L] ln P(b=1)/P(b=0).
         """
         power = gain.abs().square().clamp_min(LEAST_POWER)
-        equalised = received * (gain.conj() / power if gain.is_complex() else gain / power)
+        equalised = received * gain.conj() / power
         llr = strip_frame(self.modem.demodulate(equalised, noise_variance / power), self.layout)
         return llr if self.quantizer is None else self.quantizer(llr)

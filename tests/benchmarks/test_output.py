@@ -9,12 +9,29 @@ import pytest
 from matplotlib.figure import Figure
 
 from linksim import files
+from linksim.config import CodingOptions
 from linksim_benchmarks.ber import Point, simulate
 from linksim_benchmarks.output import write_results
-from linksim_benchmarks.pictures import accuracy_picture, audit_picture, ber_picture
+from linksim_benchmarks.pictures import accuracy_picture, audit_picture, ber_picture, word_length_picture
 
-BER_ROWS = [
-    simulate(Point(m, c, snr), 3000, 0) for c in ("awgn", "rayleigh") for m in (2, 4) for snr in (0.0, 40.0)
+SWEEP = [Point(m, c, snr) for c in ("awgn", "rayleigh") for m in (2, 4) for snr in (0.0, 40.0)]
+BER_ROWS = [simulate(point, 3000, 0) for point in SWEEP]
+CODED = Point(4, "awgn", 2.0, coding=CodingOptions(code="ldpc", bp_iterations=2))
+WORD_LENGTH_ROWS = [
+    {
+        "study": study,
+        "modulation": "4-QAM",
+        "part": part,
+        "bits": bits,
+        "loss": 1 / bits,
+        "low": 0.5 / bits,
+        "high": 2 / bits,
+        "unit": "dB",
+        "limit": 0.1,
+    }
+    for study in ("frame error rate", "task accuracy")
+    for part in ("llr", "adc")
+    for bits in (3, 2)
 ]
 ACCURACY_ROWS = [
     {"snr_db": snr, "path": path, "accuracy": 0.5, "low": 0.4, "high": 0.6}
@@ -32,9 +49,12 @@ AUDIT_ROWS = [
     )
 ]
 PICTURES = {
-    "ber": lambda path: ber_picture(BER_ROWS, path),
-    "ber of one point": lambda path: ber_picture(BER_ROWS[:1], path),
-    "ber without errors": lambda path: ber_picture([r for r in BER_ROWS if r["snr_db"] == 40.0][:1], path),
+    "ber": lambda path: ber_picture(BER_ROWS, path, SWEEP),
+    "ber of one point": lambda path: ber_picture(BER_ROWS[:1], path, SWEEP[:1]),
+    "ber without errors": lambda path: ber_picture(BER_ROWS[1:2], path, SWEEP[1:2]),
+    "coded ber": lambda path: ber_picture([simulate(CODED, 2400, 0)], path, [CODED]),
+    "word length": lambda path: word_length_picture(WORD_LENGTH_ROWS, path),
+    "word length of one study": lambda path: word_length_picture(WORD_LENGTH_ROWS[:4], path),
     "accuracy": lambda path: accuracy_picture(ACCURACY_ROWS, path, trained_at=3.0),
     "accuracy of one path": lambda path: accuracy_picture(ACCURACY_ROWS[2:3], path),
     "audit": lambda path: audit_picture(AUDIT_ROWS, path),
@@ -96,7 +116,9 @@ def test_rows_are_written_in_both_forms(tmp_path):
         lines = list(csv.DictReader(file))
     assert list(lines[0]) == list(BER_ROWS[0])
     for line, row in zip(lines, BER_ROWS, strict=True):
-        assert {name: type(row[name])(value) for name, value in line.items()} == row
+        read = {n: None if row[n] is None else type(row[n])(value) for n, value in line.items()}
+        assert read == row
+        assert all((line[name] == "") == (row[name] is None) for name in row)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

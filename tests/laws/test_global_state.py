@@ -32,8 +32,13 @@ import linksim
 same("import linksim")
 from linksim import FrameLayout, Link, LinkConfig, Modem
 same("import of the names")
-for channel in ("awgn", "rayleigh"):
-    link = Link(LinkConfig(tokens=3, codebook_size=11, channel=channel))
+for options in (
+    {"channel": "awgn"},
+    {"channel": "rayleigh"},
+    {"channel": "rician-fast", "csi_error": 0.1, "crc": "CRC11", "code": "ldpc", "adc_bits": 4},
+    {"channel": "bsc", "modulation": "psk", "bits_per_symbol": 1, "llr_bits": 4, "arithmetic": "integer"},
+):
+    link = Link(LinkConfig(tokens=3, codebook_size=11, **options))
     same("Link")
     generator = torch.Generator().manual_seed(1)
     latents = torch.randn(2, 3, 16, generator=generator, requires_grad=True)

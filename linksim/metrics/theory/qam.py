@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from linksim.metrics.theory import pam
+import linksim.metrics.theory.pam as pam
 from linksim.metrics.theory.arguments import nearest_only, rice_factor, signal_to_noise
 from linksim.metrics.theory.fading import GainTable, half_plane_probability
 
