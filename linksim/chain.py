@@ -16,6 +16,7 @@ from linksim.stages.channel import Channel, make_channel
 from linksim.stages.code import Code
 from linksim.stages.decide import Decide
 from linksim.stages.decide_integer import IntegerArithmetic
+from linksim.stages.defects import Defects
 from linksim.stages.demap import Demap
 from linksim.stages.front_end import Converter, FrontEnd, RappAmplifier
 from linksim.stages.llr_quantizer import LlrQuantizer
@@ -58,7 +59,8 @@ class Chain(nn.Module):
         )
         self.quantize = Quantize() if quantizer is None else quantizer
         self.code = Code(self.layout, config.bp_iterations, config.code_gradient)
-        self.map = Map(self.layout, self.modem, self.code)
+        self.defects = Defects(config)
+        self.map = self.defects.map(Map(self.layout, self.modem, self.code))
         self.front_end = make_front_end(config)
         self.channel = make_channel(config) if channel is None else channel
         llr_quantizer = None if config.llr_bits is None else LlrQuantizer(config.llr_bits, config.llr_step)
@@ -67,7 +69,7 @@ class Chain(nn.Module):
         if config.arithmetic == "integer":
             assert llr_quantizer is not None
             integer = IntegerArithmetic(llr_quantizer, config.weight_bits, config.codebook_bits)
-        self.decide = Decide(self.layout, config.decision, config.radius, integer)
+        self.decide = self.defects.decide(Decide(self.layout, config.decision, config.radius, integer))
 
     def run(
         self,
@@ -93,12 +95,19 @@ class Chain(nn.Module):
             sent = self._quantize(latents, index, draw, paths, vq_temp)
             if bits is not None:
                 sent = sent.replace(information_bits=bits.to(self.codebook.dtype))
-            sent = self._map(sent, paths, symbol_temp)
-            assert sent.symbols is not None
-            transmitted = self.front_end.transmit(sent.symbols)
+            return self.receive(self._map(sent, paths, symbol_temp), draw, paths)
+
+    def receive(self, sent: Trace, draw: Draw, paths: Mapping[str, str]) -> Trace:
+        """Send the symbols of a trace over the channel and decide; `paths` as for `run`."""
+        assert sent.symbols is not None
+        with torch.autocast(self.codebook.device.type, enabled=False):
+            front_end, demap = self.front_end, self.demap
+            if paths["map"] == "soft":
+                front_end, demap = self.defects.front_end(front_end, sent.symbols), self.defects.demap(demap)
+            transmitted = front_end.transmit(sent.symbols)
             received, gain, noise_variance = self.channel.apply(transmitted, draw.channel)
-            received, noise_variance = self.front_end.receive(received, gain, noise_variance)
-            llr = self.demap(received, gain, noise_variance)
+            received, noise_variance = front_end.receive(received, gain, noise_variance)
+            llr = demap(received, gain, noise_variance)
             decoded = self.code.decode(llr)
             decide: Callable = self.decide.hard if paths["decide"] == "hard" else self.decide.soft
             decided = decide(decoded.llr, self.codebook)
@@ -112,6 +121,15 @@ class Chain(nn.Module):
                 decoded_index=decided.index,
                 embedding=decided.embedding,
             )
+
+    def mean_symbols(self, assignment: Tensor) -> Tensor:
+        """[B, S] means of the symbols of distributions over the codebook, [B, N, K], without sharpening.
+
+        Linear in each token's distribution, and exact on one-hot ones, where its gradient, unlike that of
+        sharpened symbols, does not vanish.
+        """
+        with torch.autocast(self.codebook.device.type, enabled=False):
+            return self.map.mean_symbols(assignment)
 
     def _quantize(
         self,

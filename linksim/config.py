@@ -1,7 +1,7 @@
 """What a link is made of, by name."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from linksim import checks
 from linksim.frame import CODES, CRC_BITS, INTERLEAVERS, FrameLayout
@@ -16,6 +16,15 @@ Code = Literal["none", "ldpc"]
 Interleaver = Literal["none", "38.212"]
 CodeGradient = Literal["straight-through", "product"]
 Arithmetic = Literal["float", "integer"]
+Defect = Literal[
+    "per-bit-grouping",
+    "batch-padding",
+    "distance-softmax",
+    "llr-scale",
+    "radius-1",
+    "radius-2",
+    "transmit-statistics",
+]
 
 MODULATIONS = ("qam", "psk", "custom")
 CHANNELS = ("awgn", "rayleigh", "rayleigh-fast", "rician", "rician-fast", "bsc")
@@ -24,6 +33,7 @@ DECISIONS = ("mean", "map", "radius")
 BACKENDS = ("sionna",)
 CODE_GRADIENTS = ("straight-through", "product")
 ARITHMETICS = ("float", "integer")
+DEFECTS: tuple[Defect, ...] = get_args(Defect)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,11 +184,42 @@ class DecisionOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinkConfig(DecisionOptions, HardwareOptions, CodingOptions, ChannelOptions, TransmissionOptions):
-    """The configuration of a `Link`; everything in it is a number or a name.
+class SurrogateOptions:
+    """What is wrong with the soft path on purpose; the hard path is never touched."""
 
-    Its fields are those of `TransmissionOptions`, `ChannelOptions`, `CodingOptions`, `HardwareOptions` and
-    `DecisionOptions`, all flat.
+    defects: tuple[Defect, ...] = ()
+    """Approximations by which surrogates break, to study what each costs at deployment.
+
+    - per-bit-grouping: the bits of one index count as independent.
+    - batch-padding: the bits of all frames are joined and padded once, so symbols straddle frames.
+    - distance-softmax: a softmax over distances of bit probabilities to bit patterns; soft for hard bits.
+    - llr-scale: LLRs are too large by llr-scale-error.
+    - radius-1, radius-2: posterior mean over a Hamming ball of that radius, whatever is deployed.
+    - transmit-statistics: the receiver divides by the power of the batch, known to the transmitter only."""
+    llr_scale_error: float = 2.0
+    """Factor of the defect llr-scale; 2 comes from a noise variance of one real dimension."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.defects, (list, tuple)):
+            raise TypeError(f"defects must be a list of names, as in {[DEFECTS[0]]}, got {self.defects!r}")
+        given = [checks.one_of("defects", name, DEFECTS) for name in self.defects]
+        object.__setattr__(self, "defects", tuple(name for name in DEFECTS if name in given))
+        if {"radius-1", "radius-2"} <= set(given):
+            raise ValueError(
+                "defects 'radius-1' and 'radius-2' are two radii of one decision: leave one of them out"
+            )
+        factor = checks.real("llr_scale_error", self.llr_scale_error, above=0, most=1e6)
+        object.__setattr__(self, "llr_scale_error", factor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkConfig(
+    SurrogateOptions, DecisionOptions, HardwareOptions, CodingOptions, ChannelOptions, TransmissionOptions
+):
+    """The configuration of a `Link`; everything in it is a number, a name or a list of names.
+
+    Its fields are those of `TransmissionOptions`, `ChannelOptions`, `CodingOptions`, `HardwareOptions`,
+    `DecisionOptions` and `SurrogateOptions`, all flat.
 
     Raises:
         TypeError: if a number has the wrong type.
@@ -192,6 +233,7 @@ class LinkConfig(DecisionOptions, HardwareOptions, CodingOptions, ChannelOptions
             raise ValueError("arithmetic 'integer' decides on quantized LLRs: give llr_bits (2 to 8)")
         self._check_channel()
         assert self.layout  # which refuses a code that does not exist for the frame
+        self._check_defects()
 
     def _check_channel(self) -> None:
         if self.csi_error and self.channel in ("awgn", "bsc"):
@@ -211,6 +253,18 @@ class LinkConfig(DecisionOptions, HardwareOptions, CodingOptions, ChannelOptions
                 "channel 'bsc' carries bits, not a waveform: leave dac_bits, pa_backoff_db and adc_bits out"
             )
 
+    def _check_defects(self) -> None:
+        if "batch-padding" in self.defects and self.layout.interleaved:
+            raise ValueError(
+                "defects 'batch-padding' leaves no whole frames for the bit interleaver of the code: give "
+                f"interleaver='none', got {self.interleaver!r}"
+            )
+        if "transmit-statistics" in self.defects and self.channel == "bsc":
+            raise ValueError(
+                "defects 'transmit-statistics' scales a waveform, but channel 'bsc' carries bits: leave it "
+                "out, or give another channel"
+            )
+
     @property
     def layout(self) -> FrameLayout:
         """The frame layout that follows from this configuration."""
@@ -225,5 +279,5 @@ class LinkConfig(DecisionOptions, HardwareOptions, CodingOptions, ChannelOptions
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The configuration as a dictionary of plain numbers and strings."""
-        return asdict(self)
+        """The configuration as a dictionary of plain numbers, strings and lists of strings."""
+        return {**asdict(self), "defects": list(self.defects)}

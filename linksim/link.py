@@ -1,6 +1,7 @@
 """The link: the stages in a row, hard, soft or mixed, on a given draw."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -8,7 +9,8 @@ from torch import Tensor
 from linksim import checks
 from linksim.chain import STAGES, Chain
 from linksim.config import LinkConfig
-from linksim.gradients import backward_weights, with_gradient
+from linksim.estimators import blended, hard_forward, soft_forward
+from linksim.gradients import Backward, backward_weights
 from linksim.inputs import check_snr
 from linksim.signals import Draw, Trace
 from linksim.stages.channel import Channel
@@ -64,6 +66,8 @@ class Link(Chain):
         frames: int,
         snr_db: float | Tensor,
         generator: torch.Generator | Sequence[torch.Generator],
+        *,
+        gumbel: bool = False,
     ) -> Draw:
         """Draw everything random about the transmission of `frames` frames.
 
@@ -72,6 +76,7 @@ class Link(Chain):
             snr_db: Es/N0 in dB, a number for all frames or a [B] tensor.
             generator: one for all frames, or a list of one per frame, which makes the draw of a frame
                 independent of the others beside it.
+            gumbel: also draw Gumbel noise [B, N, K], which the gradient "gumbel" needs.
 
         Raises:
             TypeError: if `generator` is neither.
@@ -80,23 +85,26 @@ class Link(Chain):
         frames = checks.whole("frames", frames, 1)
         snr = check_snr(snr_db, frames, self.codebook.dtype)
         if isinstance(generator, torch.Generator):
-            return self._draw(snr, generator)
+            return self._draw(snr, generator, gumbel)
         generators = list(generator) if isinstance(generator, Sequence) else [generator]
         if not all(isinstance(one, torch.Generator) for one in generators):
             raise TypeError("generator must be a torch.Generator or a list of them, one per frame")
         if len(generators) != frames:
             raise ValueError(f"generator must hold one generator per frame, {frames}, got {len(generators)}")
-        return Draw.cat([self._draw(snr[i : i + 1], one) for i, one in enumerate(generators)])
+        return Draw.cat([self._draw(snr[i : i + 1], one, gumbel) for i, one in enumerate(generators)])
 
-    def _draw(self, snr: Tensor, generator: torch.Generator) -> Draw:
+    def _draw(self, snr: Tensor, generator: torch.Generator, gumbel: bool) -> Draw:
         frames = snr.shape[0]
+        layout, device = self.layout, generator.device
         drawn = Draw(
             snr_db=snr,
-            channel=self.channel.draw(frames, self.layout.symbols, snr, generator),
-            uniforms=torch.rand(
-                frames, self.layout.tokens, dtype=snr.dtype, generator=generator, device=generator.device
-            ),
+            channel=self.channel.draw(frames, layout.symbols, snr, generator),
+            uniforms=torch.rand(frames, layout.tokens, dtype=snr.dtype, generator=generator, device=device),
         )
+        if gumbel:
+            shape = (frames, layout.tokens, layout.codebook_size)
+            waiting = torch.empty(shape, dtype=snr.dtype, device=device).exponential_(generator=generator)
+            drawn = replace(drawn, gumbel=-waiting.log())
         return drawn.to(self.codebook.device)
 
     def hard(
@@ -177,43 +185,67 @@ class Link(Chain):
         latents: Tensor,
         draw: Draw,
         *,
-        forward: str = "hard",
-        backward: str | Mapping[str, float] = "surrogate",
+        forward: str | Tensor = "hard",
+        backward: Backward = "surrogate",
         vq_temp: float | None = None,
         symbol_temp: float | None = None,
+        backward_vq_temp: float | None = None,
+        backward_symbol_temp: float | None = None,
     ) -> Trace:
-        """Transmit with the values of one path and the gradient of another.
-
-        The embedding of the returned trace has the value of `forward` and a weighted sum of gradients:
-        "surrogate" is that of the soft path's embedding; "straight-through" passes the embedding's gradient
-        to the normalised latents as if the link were the identity, and to the codebook through the
-        receiver's lookup.
+        """Transmit with the values of one path and the gradient of choice, for training loops.
 
         Args:
-            latents, draw, vq_temp, symbol_temp: as `soft`.
-            forward: "hard" or "soft", the path whose values the trace holds.
-            backward: "surrogate", "straight-through", or the weight of each, as in
-                `{"surrogate": 0.5, "straight-through": 0.5}`.
+            latents: [B, N, D].
+            draw: what is random about the transmission, of B frames; "gumbel" needs one with Gumbel noise.
+            forward: path whose values the embedding has: "hard", "soft", or [B] shares of the hard one, from
+                0 to 1, which a 0/1 tensor makes a choice per frame.
+            backward: gradient of the hard path's embedding. "surrogate": that of the soft path;
+                "surrogate-at-symbols": the soft symbols', through the hard path's channel and receiver;
+                "straight-through": the link as the identity; or a weight for each of these, a number or one
+                per frame, [B]. Three more send indices drawn from the assignment: "gumbel" (straight-through
+                Gumbel-softmax), "reinmax", and "score-function", which gives no gradient to the latents
+                but `log_probability` to make one with.
+            vq_temp, symbol_temp: temperatures of the soft path; the link's own by default.
+            backward_vq_temp, backward_symbol_temp: temperatures that gradients come from, and indices are
+                drawn at; those of the soft path by default.
 
         Returns:
-            the trace of the forward path, with the soft path's assignment and symbol probabilities beside it
-            and the soft trace as `surrogate`.
+            The trace of the chosen path, whose embedding has the chosen gradient, with the assignment and
+            symbol probabilities of the soft path and that path as `surrogate`.
 
         Raises:
             TypeError, ValueError: as `soft`, and for an unknown path, gradient or negative weight.
         """
-        checks.one_of("forward", forward, PATHS)
-        weights = backward_weights(backward)
-        soft = self.soft(latents, draw, vq_temp=vq_temp, symbol_temp=symbol_temp)
-        values = soft if forward == "soft" else self.hard(latents, draw)
-        deployed_map = forward == "hard" and self.config.decision == "map"
+        weights = backward_weights(backward, len(draw))
+        if isinstance(forward, str):
+            checks.one_of("forward", forward, PATHS)
+        elif forward.shape != (len(draw),) or not bool(((forward >= 0) & (forward <= 1)).all()):
+            raise ValueError(
+                f"forward must be 'hard', 'soft' or one share from 0 to 1 per frame, [{len(draw)}], got "
+                f"shape {list(forward.shape)}"
+            )
+        soft = self.soft(
+            latents,
+            draw,
+            vq_temp=vq_temp if backward_vq_temp is None else backward_vq_temp,
+            symbol_temp=symbol_temp if backward_symbol_temp is None else backward_symbol_temp,
+        )
+        decoupled = backward_vq_temp is not None or backward_symbol_temp is not None
         with torch.autocast(self.codebook.device.type, enabled=False):
-            embedding = with_gradient(values, soft, self.codebook, weights, looked_up_by_index=deployed_map)
-        return values.replace(
-            embedding=embedding,
-            assignment=soft.assignment,
-            symbol_probabilities=soft.symbol_probabilities,
-            surrogate=soft,
+            if isinstance(forward, str) and forward == "hard":
+                trace = hard_forward(self, latents, draw, soft, weights)
+            else:
+                values = soft
+                if decoupled:
+                    values = self.soft(latents, draw, vq_temp=vq_temp, symbol_temp=symbol_temp)
+                if isinstance(forward, str):
+                    trace = soft_forward(self, values, draw, soft, weights)
+                else:
+                    softly = soft_forward(self, values, draw, soft, {"surrogate": 1.0})
+                    hard = hard_forward(self, latents, draw, soft, weights)
+                    trace = blended(hard, softly, forward.to(self.codebook.device))
+        return trace.replace(
+            assignment=soft.assignment, symbol_probabilities=soft.symbol_probabilities, surrogate=soft
         )
 
     def extra_repr(self) -> str:

@@ -23,11 +23,13 @@ class Draw:
         snr_db: [B] Es/N0 of each frame in dB.
         channel: what the channel drew, by name; the first dimension of each tensor counts frames.
         uniforms: [B, N] numbers in [0, 1) with which a soft assignment is sampled.
+        gumbel: [B, N, K] Gumbel noise, for sampling whose noise the gradient must know; None without.
     """
 
     snr_db: Tensor
     channel: dict[str, Tensor]
     uniforms: Tensor
+    gumbel: Tensor | None = None
 
     def __len__(self) -> int:
         return self.snr_db.shape[0]
@@ -51,15 +53,18 @@ class Draw:
             snr_db=function(self.snr_db),
             channel={name: function(tensor) for name, tensor in self.channel.items()},
             uniforms=function(self.uniforms),
+            gumbel=None if self.gumbel is None else function(self.gumbel),
         )
 
     @staticmethod
     def cat(draws: Sequence[Draw]) -> Draw:
-        """Join draws along the frame axis."""
+        """Join draws along the frame axis; Gumbel noise stays if all have it."""
+        gumbel = [draw.gumbel for draw in draws if draw.gumbel is not None]
         return Draw(
             snr_db=torch.cat([draw.snr_db for draw in draws]),
             channel={name: torch.cat([draw.channel[name] for draw in draws]) for name in draws[0].channel},
             uniforms=torch.cat([draw.uniforms for draw in draws]),
+            gumbel=torch.cat(gumbel) if len(gumbel) == len(draws) else None,
         )
 
 
@@ -89,6 +94,8 @@ class Trace:
         posterior: [B, N, K] receiver's distribution over the valid codewords.
         decoded_index: [B, N] int64 most probable codeword.
         embedding: [B, N, D] what the receiver hands on.
+        log_probability: [B] ln of the probability of a frame's indices, where they were drawn for the score
+            function.
         surrogate: the soft trace whose gradient a differentiable hard transmission borrows.
     """
 
@@ -108,6 +115,7 @@ class Trace:
     posterior: Tensor | None = None
     decoded_index: Tensor | None = None
     embedding: Tensor | None = None
+    log_probability: Tensor | None = None
     surrogate: Trace | None = None
 
     def detach(self) -> Trace:

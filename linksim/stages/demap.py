@@ -32,5 +32,9 @@ class Demap:
         """
         power = gain.abs().square().clamp_min(LEAST_POWER)
         equalised = received * gain.conj() / power
-        llr = strip_frame(self.modem.demodulate(equalised, noise_variance / power), self.layout)
+        llr = self.of_coded_bits(self.modem.demodulate(equalised, noise_variance / power))
         return llr if self.quantizer is None else self.quantizer(llr)
+
+    def of_coded_bits(self, llr: Tensor) -> Tensor:
+        """[B, S·m] LLRs in the order of transmission to those of the coded bits, [B, L]."""
+        return strip_frame(llr, self.layout)

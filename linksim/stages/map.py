@@ -77,17 +77,43 @@ class Map(nn.Module):
             probabilities of 1 of the bits, before sharpening, [B, S·m]; symbol probabilities [B, S, M];
             complex mean symbols [B, S].
         """
+        bits = self._soft_bits_of(assignment)
+        probabilities = self.symbol_probabilities(assignment, bits, temperature)
+        return bits, probabilities, self._mean(probabilities)
+
+    def mean_symbols(self, assignment: Tensor) -> Tensor:
+        """[B, S] complex means of the unsharpened symbols of distributions [B, N, K] over the codebook."""
+        return self._mean(self.marginals(assignment, self._soft_bits_of(assignment)))
+
+    def _soft_bits_of(self, assignment: Tensor) -> Tensor:
         most_probable = self.information_bits(assignment.argmax(-1))
-        coded = self.code.soft(self.information_probabilities(assignment), most_probable)
-        bits = pad_frame(coded, self.layout)
-        if self.layout.coded:
-            marginals = of_independent_bits(bits, self.layout.bits_per_symbol)
-        else:
-            marginals = self.distribution(assignment)
-        # A code word is hard already; sharpening would only take its gradient away.
-        probabilities = marginals if self.code.rounds else sharpen(marginals, temperature)
+        return self.soft_bits(self.code.soft(self.information_probabilities(assignment), most_probable))
+
+    def _mean(self, probabilities: Tensor) -> Tensor:
         points = torch.view_as_real(self.modem.constellation(probabilities.dtype, probabilities.device))
-        return bits, probabilities, torch.view_as_complex(probabilities @ points)
+        return torch.view_as_complex(probabilities @ points)
+
+    def soft_bits(self, coded: Tensor) -> Tensor:
+        """[B, L] probabilities of 1 of the coded bits as [B, S·m] in the order of transmission."""
+        return pad_frame(coded, self.layout)
+
+    def symbol_probabilities(self, assignment: Tensor, bits: Tensor, temperature: float) -> Tensor:
+        """[B, S, M] distribution of each symbol, sharpened unless it is that of a code word.
+
+        Args:
+            assignment: [B, N, K] distribution over the codebook.
+            bits: [B, S·m] probabilities of 1.
+            temperature: T > 0.
+        """
+        marginals = self.marginals(assignment, bits)
+        # A code word is hard already; sharpening would only take its gradient away.
+        return marginals if self.code.rounds else sharpen(marginals, temperature)
+
+    def marginals(self, assignment: Tensor, bits: Tensor) -> Tensor:
+        """[B, S, M] distribution of each symbol, given those of the tokens, [B, N, K], and bits, [B, S·m]."""
+        if self.layout.coded:
+            return of_independent_bits(bits, self.layout.bits_per_symbol)
+        return self.distribution(assignment)
 
 
 def sharpen(probabilities: Tensor, temperature: float) -> Tensor:

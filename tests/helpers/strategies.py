@@ -1,6 +1,6 @@
 """Random links and signals for the laws."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from hypothesis import HealthCheck, settings
@@ -86,7 +86,7 @@ def configurations(draw):
         "embedding_dim": draw(st.integers(1, 12)),
     }
     channel = draw(st.sampled_from(CHANNELS))
-    return LinkConfig(
+    config = LinkConfig(
         **draw(coding(sizes)),
         **draw(modulations(channel)),
         **(draw(waveforms) if channel != "bsc" else {}),
@@ -97,7 +97,20 @@ def configurations(draw):
         demapper=draw(st.sampled_from(DEMAPPERS)),
         decision=draw(st.sampled_from(DECISIONS)),
         radius=draw(st.integers(0, 3)),
+        llr_scale_error=draw(st.sampled_from((2.0, 0.5))),
     )
+    return replace(config, defects=[name for name in changes_nothing(config) if draw(st.booleans())])
+
+
+def changes_nothing(config):
+    """Defects of the surrogate that this link would not notice, so that every law holds with them."""
+    without_effect = {
+        "per-bit-grouping": config.layout.coded,
+        "batch-padding": not config.layout.pad_bits and not config.layout.interleaved,
+        "radius-1": (config.decision, config.radius) == ("radius", 1),
+        "radius-2": (config.decision, config.radius) == ("radius", 2),
+    }
+    return [name for name, nothing in without_effect.items() if nothing]
 
 
 @st.composite

@@ -68,6 +68,8 @@ def test_defaults():
         "weight_bits": 8,
         "codebook_bits": 8,
         "backend": "sionna",
+        "defects": [],
+        "llr_scale_error": 2.0,
     }
 
 

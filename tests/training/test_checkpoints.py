@@ -87,7 +87,7 @@ def row(epoch, soft, hard):
     """What an epoch logs, as far as a run folder needs it."""
     val = {"soft_accuracy": soft, "hard_accuracy": hard}
     schedule = {"vq_temp": 1.0, "symbol_temp": 1.0, "lr": 0.1}
-    return {"epoch": epoch, **schedule, "train": {"loss": 1.0}, "val": val, "mismatch": {}}
+    return {"epoch": epoch, **schedule, "train": {"loss": 1.0}, "val": val, "mismatch": {}, "codebook": {"usage": [0.5, 0.5]}}
 
 
 def test_best_of_each_path_and_last(make_model, tmp_path):
@@ -280,7 +280,7 @@ def test_damaged_files(saved):
 
 def test_a_run_is_not_overwritten_unasked(tmp_path, make_model):
     folder = RunFolder(tmp_path / "run")
-    folder.write_config({"seed": 1})
+    folder.begin({"seed": 1})
     folder.add_epoch(make_model(), row(1, 0.5, 0.5), {})
     folder.write_summary({})
     (tmp_path / "run" / "notes.txt").write_text("mine")
@@ -289,7 +289,7 @@ def test_a_run_is_not_overwritten_unasked(tmp_path, make_model):
         RunFolder(tmp_path / "run")
     assert before == {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
     again = RunFolder(tmp_path / "run", overwrite=True)
-    again.write_config({"seed": 2})
+    again.begin({"seed": 2})
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
     assert not list(again.path.glob("checkpoints/*"))
 

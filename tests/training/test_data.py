@@ -86,12 +86,13 @@ def test_a_shuffled_loader(digits):
         assert torch.equal(one.unique(dim=0), digits.x_train.flatten(1).unique(dim=0))
 
 
-@pytest.mark.parametrize("name", ["cifar10", "", "MNIST5K", "digits.csv", "mnist5k "])
+@pytest.mark.parametrize("name", ["cifar100", "", "MNIST5K", "MNIST", "digits.csv", "mnist5k "])
 def test_an_unknown_name(name):
     with pytest.raises(ValueError, match="unknown data set") as caught:
         load_data(name)
     assert repr(name) in str(caught.value)
-    assert "mnist5k" in str(caught.value)
+    for known in ("mnist5k", "digits", "mnist", "fashion-mnist", "cifar10", ".npz"):
+        assert known in str(caught.value)
 
 
 def test_a_missing_file(tmp_path):

@@ -10,7 +10,7 @@ import torch
 
 from linksim import Link, LinkConfig
 from linksim_training import SemanticModel, TrainConfig, build_model, fit
-from linksim_training.model import initialise_codebook
+from linksim_training.codebook import initialise_codebook
 
 NMSE = ("vq_nmse", "symbol_nmse", "feature_nmse")
 

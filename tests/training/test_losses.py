@@ -9,7 +9,8 @@ import torch
 from linksim import LinkConfig
 from linksim_training import TrainConfig, build_model
 from linksim_training.losses import loss_terms, total_loss
-from linksim_training.step import TrainingStep
+from linksim_training.randomness import FrameRandomness
+from linksim_training.step import Frames, TrainingStep
 
 B, N, K, D = 6, 3, 4, 5
 VQ_TEMP, SYMBOL_TEMP = 0.8, 0.6
@@ -106,7 +107,8 @@ def test_terms_of_the_alignment_phase(scene, stages, symmetric):
         for name in stages
     )
     terms = loss_terms(model, output, labels, config, "ALIGNMENT")
-    check(terms, {**hard.terms(labels), "consistency": consistency})
+    soft_loss = soft.terms(labels)["cls"]
+    check(terms, {**hard.terms(labels), "consistency": consistency, "soft": soft_loss})
 
 
 def test_total_is_the_weighted_sum():
@@ -123,9 +125,10 @@ def test_total_is_the_weighted_sum():
 def test_weights_of_zero_leave_the_classification(scene):
     model, images, labels, _ = scene
     silent = {f"lambda_{name}": 0.0 for name in ("vec", "vq", "entropy", "marginal", "consistency")}
-    step = TrainingStep(model, TrainConfig(**silent))
-    for phase in ("LEARNING", "ALIGNMENT"):
-        figures = step(images, labels, 5.0, torch.Generator().manual_seed(0), phase)
+    step = TrainingStep(model, TrainConfig(alignment_start_epoch=2, **silent))
+    randomness = FrameRandomness(model.link, 0, ("test",), 5.0)
+    for epoch in (1, 2):
+        figures = step(images, labels, Frames(0, B), randomness, epoch)
         assert figures["loss"].item() == figures["cls"].item()
 
 

@@ -66,7 +66,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     try:
         spec = content["spec"]
         channels, height, width = (int(size) for size in spec["image_shape"])
-        model = build_model((channels, height, width), int(spec["classes"]), LinkConfig(**spec["link"]))
+        shape, encoder = (channels, height, width), spec.get("encoder", "convolution")
+        model = build_model(shape, int(spec["classes"]), LinkConfig(**spec["link"]), encoder=encoder)
         model.load_state_dict(content["model_state_dict"])
         temperatures = content["temperatures"]
         model.link.vq_temp = checks.real("vq_temp", temperatures["vq_temp"], above=0)

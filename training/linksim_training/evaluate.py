@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,10 +11,12 @@ from torch import Tensor
 from linksim import Draw
 from linksim.evaluation import evaluating, placed
 from linksim.metrics import mismatch
+from linksim_training import world
 from linksim_training.config import TrainConfig
 from linksim_training.losses import loss_terms, total_loss
-from linksim_training.meter import Meter, measure
+from linksim_training.meter import Meter, measured_sums
 from linksim_training.model import Output, SemanticModel
+from linksim_training.randomness import FrameRandomness, Snr
 
 
 @dataclass(frozen=True)
@@ -44,40 +47,77 @@ class Evaluation:
 def evaluate(
     model: SemanticModel,
     batches: Iterable[tuple[Tensor, Tensor]],
-    snr_db: float,
-    generator: torch.Generator,
+    snr_db: Snr,
+    randomness: torch.Generator | FrameRandomness,
     config: TrainConfig,
     phase: str,
+    epoch: int | None = None,
+    *,
+    alone: bool = False,
 ) -> Evaluation:
     """Run both paths over batches, at the link's temperatures.
+
+    Processes that train together share the batches, and each gets the result of all.
 
     Args:
         model: what to evaluate; its mode (training or not) is kept.
         batches: of images [B, c, h, w] and labels [B].
-        snr_db: Es/N0 in dB.
-        generator: what the draws are made from, in order.
+        snr_db: Es/N0 in dB; where `randomness` is a `FrameRandomness`, that one's counts.
+        randomness: what the draws are made from: a generator, in order, or numbered frames.
         config: weights of the loss terms.
         phase: LEARNING reports the loss of the soft path, ALIGNMENT that of the hard path.
+        epoch: whose weights count, if they warm up; the last if None.
+        alone: do all of it in this process, without the others.
     """
     codebook = model.link.codebook
-    meter, correct = Meter(), defaultdict(list)
+    meter, correct = Meter(), defaultdict(dict)
     errors: dict[str, Tensor] = defaultdict(lambda: torch.zeros(2, dtype=torch.float64))
+    start = 0
     with evaluating(model):
-        for images, labels in batches:
+        for number, (images, labels) in enumerate(batches):
+            first, start = start, start + len(labels)
+            if not alone and number % world.size() != world.rank():
+                continue
             images, labels = placed(images, codebook), labels.to(codebook.device)
-            draw = model.link.draw(len(images), snr_db, generator)
+            if isinstance(randomness, FrameRandomness):
+                draw = randomness.draw(first, start)
+            else:
+                assert not isinstance(snr_db, tuple)
+                draw = model.link.draw(len(images), snr_db, randomness)
             outputs = both_paths(model, model.encoder(images), draw)
             shown = outputs["soft"] if phase == "LEARNING" else _as_aligned(outputs)
             terms = loss_terms(model, shown, labels, config, phase)
-            meter.add({"loss": total_loss(terms, config), **terms, **measure(shown, labels)}, len(images))
+            measured = {name: one / len(labels) for name, one in measured_sums(shown, labels).items()}
+            meter.add({"loss": total_loss(terms, config, epoch), **terms, **measured}, len(labels))
             for receiver, output in outputs.items():
-                correct[receiver].append((output.logits.argmax(-1) == labels).cpu())
+                correct[receiver][number] = (output.logits.argmax(-1) == labels).cpu()
             for name, (error, scale) in path_mismatch(outputs["soft"], outputs["hard"]).items():
                 errors[name] = errors[name] + torch.stack([error.sum(), scale.sum()]).cpu()
+    own = (meter.state(), dict(correct), dict(errors))
+    return _joined([own] if alone else world.gathered(own))
+
+
+def _joined(
+    parts: list[tuple[dict[str, Any], dict[str, dict[int, Tensor]], dict[str, Tensor]]],
+) -> Evaluation:
+    """The evaluation of all processes from those of each, batches in their order."""
+    joined = Meter()
+    joined.join([state for state, _, _ in parts])
+    receivers = {receiver for _, correct, _ in parts for receiver in correct}
+    flags = {
+        receiver: {
+            number: one for _, correct, _ in parts for number, one in correct.get(receiver, {}).items()
+        }
+        for receiver in receivers
+    }
+    totals = {
+        name: sum((errors[name] for _, _, errors in parts if name in errors), start=torch.zeros(2))
+        for name in {name: None for _, _, errors in parts for name in errors}
+    }
     return Evaluation(
-        correct={receiver: torch.cat(parts) for receiver, parts in correct.items()},
-        figures=meter.result(),
-        mismatch={name: float(error / scale.clamp_min(1e-300)) for name, (error, scale) in errors.items()},
+        correct={name: torch.cat([flags[name][n] for n in sorted(flags[name])]) for name in sorted(flags)},
+        figures=joined.result(),
+        mismatch={name: float(error / scale.clamp_min(1e-300)) for name, (error, scale) in totals.items()},
     )
 
 
@@ -110,7 +150,9 @@ def _as_aligned(outputs: dict[str, Output]) -> Output:
         symbol_probabilities=soft.trace.symbol_probabilities,
         surrogate=soft.trace,
     )
-    return Output(hard.logits, hard.features, trace, soft.features)
+    return Output(
+        hard.logits, hard.features, trace, surrogate_features=soft.features, surrogate_logits=soft.logits
+    )
 
 
 def path_mismatch(soft: Output, hard: Output) -> dict[str, tuple[Tensor, Tensor]]:

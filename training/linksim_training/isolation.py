@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import torch
 
+from linksim.seeds import stream_seed
+
 
 @contextmanager
 def isolated(seed: int, device: torch.device | None = None) -> Iterator[None]:
@@ -19,3 +21,8 @@ def isolated(seed: int, device: torch.device | None = None) -> Iterator[None]:
             with torch.cuda.device(devices[0]):
                 torch.cuda.manual_seed(seed)
         yield
+
+
+def seed_modules(seed: int, *names: str | int) -> None:
+    """Set torch's global generators to the stream of that name; only for use inside `isolated`."""
+    torch.manual_seed(stream_seed(seed, *names))

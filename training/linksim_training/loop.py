@@ -1,26 +1,21 @@
-"""The two-phase training loop."""
+"""Training as one call."""
 
-import os
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
 
-from linksim.seeds import stream, stream_seed
+from linksim.seeds import stream_seed
 from linksim_training.config import TrainConfig
-from linksim_training.evaluate import evaluate
+from linksim_training.devices import make_fabric
+from linksim_training.interruption import Interrupted
 from linksim_training.isolation import isolated
-from linksim_training.meter import Meter
-from linksim_training.model import SemanticModel, initialise_codebook
-from linksim_training.optimiser import make_optimiser, make_scheduler
-from linksim_training.step import TrainingStep
+from linksim_training.model import SemanticModel
+from linksim_training.monitor import Finding
+from linksim_training.trainer import Loader, Trainer
 
-Loader = Iterable[tuple[Tensor, Tensor]]
 Listener = Callable[[SemanticModel, dict[str, Any]], None]
-KMEANS_IMAGES = 2000
 
 
 @dataclass
@@ -33,6 +28,16 @@ class History:
         """The earliest row with the highest figure of a part, such as ("val", "hard_accuracy")."""
         return max(self.rows, key=lambda row: row[part][figure])
 
+    @property
+    def findings(self) -> list[Finding]:
+        """Warnings and diagnoses, each when first seen."""
+        return [Finding(**one) for row in self.rows for one in row["findings"]]
+
+    @property
+    def aligned(self) -> bool:
+        """Whether training stopped early because both paths agreed."""
+        return bool(self.rows) and self.rows[-1]["stopped_early"]
+
 
 def fit(
     model: SemanticModel,
@@ -43,6 +48,10 @@ def fit(
     snr_db: float = 8.0,
     on_epoch: Listener | None = None,
     on_batch: Callable[[], None] | None = None,
+    on_state: Callable[[dict[str, Any]], None] | None = None,
+    state: dict[str, Any] | None = None,
+    stop: Callable[[], bool] | None = None,
+    fabric: Fabric | None = None,
 ) -> History:
     """Train in two phases.
 
@@ -51,22 +60,34 @@ def fit(
     consistency loss, at frozen temperatures. Both paths are validated after every epoch on the same draws,
     which are the same in every epoch.
 
+    What is random about a frame depends on the seed, the epoch and the frame's place in it, not on the batch
+    size or the number of processes. A loader with a method `set_epoch` is told the epoch before each pass, as
+    PyTorch's `DistributedSampler` is; only then does a resumed training see the order of an unbroken one.
+
     Args:
         model: trained in place; moved to `config.device`.
-        train_loader: batches of images [B, c, h, w] and labels [B].
+        train_loader: batches of inputs [B, ...] and labels [B]; each process goes through all of it and takes
+            its part of each batch.
         validation_loader: likewise; never trained on.
         config: settings; the defaults if None.
-        snr_db: Es/N0 in dB of training and validation.
+        snr_db: Es/N0 in dB of training and validation, unless the settings have a range.
         on_epoch: called with the model and the row after every epoch, for logs and checkpoints.
         on_batch: called after every training step, for progress.
+        on_state: called with the state after every epoch, and when training is stopped, to be kept for
+            `state`.
+        state: of a training with the same settings, data and model, to go on from.
+        stop: asked after every training step; when it says so, training stops.
+        fabric: launched devices; made from the settings, and launched, if None.
 
     Returns:
         the rows of all epochs.
 
     Raises:
-        ValueError: if a loader is empty, the device is not there, or training diverges.
+        Interrupted: when `stop` says so, after `on_state`.
+        ValueError: if a loader is empty, a device is not there, or a loss or gradient is not finite.
 
     Example:
+        >>> import torch
         >>> from linksim_training import TrainConfig, build_model, fit, load_data
         >>> data = load_data("digits")
         >>> model = build_model(data.image_shape, data.classes)
@@ -74,108 +95,31 @@ def fit(
         >>> loaders = data.loader("train", 64, generator), data.loader("validation", 256)
         >>> history = fit(model, *loaders, TrainConfig(epochs=1))
         >>> sorted(history.rows[0])[:4]
-        ['epoch', 'hard_forward', 'lr', 'mismatch']
+        ['codebook', 'epoch', 'hard_forward', 'hard_share']
     """
     config = TrainConfig() if config is None else config
     for name, loader in (("train_loader", train_loader), ("validation_loader", validation_loader)):
         if not isinstance(loader, Sized) or not len(loader):
             raise ValueError(f"{name} must be a list or loader of at least one batch, with a length")
-    fabric = make_fabric(config)
-    history = History()
+    if fabric is None:
+        fabric = make_fabric(config)
+        fabric.launch()
     with isolated(stream_seed(config.seed, "modules"), fabric.device):
-        if not config.random_codebook:
-            initialise_codebook(model, first_images(train_loader, KMEANS_IMAGES), config.seed)
-        bare_optimiser = make_optimiser(model, config)
-        step, optimiser = fabric.setup(TrainingStep(model, config), bare_optimiser)
-        steps = len(train_loader) * config.epochs  # type: ignore[arg-type]
-        scheduler = make_scheduler(bare_optimiser, config, steps)
-        draws = stream(config.seed, "training draws")
-        for epoch in range(1, config.epochs + 1):
-            phase = config.phase(epoch)
-            model.link.vq_temp, model.link.symbol_temp = config.vq_temp(epoch), config.symbol_temp(epoch)
-            learning_rate = bare_optimiser.param_groups[0]["lr"]
-            model.train()
-            meter = Meter()
-            for images, labels in train_loader:
-                images, labels = images.to(fabric.device), labels.to(fabric.device)
-                figures = step(images, labels, snr_db, draws, phase)
-                if not bool(torch.isfinite(figures["loss"])):
-                    raise ValueError(
-                        f"training diverged in epoch {epoch}: the loss is not finite; lower --lr"
-                    )
-                optimiser.zero_grad()
-                fabric.backward(figures["loss"])
-                norms = gradient_norms(model)
-                optimiser.step()
-                scheduler.step()
-                meter.add({**figures, **norms}, len(images))
-                if on_batch is not None:
-                    on_batch()
-            evaluation = evaluate(
-                model, validation_loader, snr_db, stream(config.seed, "validation draws"), config, phase
-            )
-            layout = model.link.layout
-            row = {
-                "epoch": epoch,
-                "phase": phase,
-                "vq_temp": model.link.vq_temp,
-                "symbol_temp": model.link.symbol_temp,
-                "hard_forward": phase == "ALIGNMENT",
-                "lr": learning_rate,
-                "rate": {"bits": layout.information_bits, "symbols": layout.symbols},
-                "train": meter.result(),
-                "val": {
-                    **evaluation.figures,
-                    "soft_accuracy": evaluation.accuracy("soft"),
-                    "hard_accuracy": evaluation.accuracy("hard"),
-                    "map_accuracy": evaluation.accuracy("map"),
-                    "gap": evaluation.gap,
-                },
-                "mismatch": evaluation.mismatch,
-            }
-            history.rows.append(row)
-            if on_epoch is not None:
-                on_epoch(model, row)
+        try:
+            trainer = Trainer(model, train_loader, validation_loader, config, snr_db, fabric, state)
+            while not trainer.finished:
+                try:
+                    trainer.train_epoch(on_batch, stop)
+                except Interrupted:
+                    if on_state is not None:
+                        on_state(trainer.state())
+                    raise
+                row = trainer.finish_epoch()
+                if on_epoch is not None:
+                    on_epoch(model, row)
+                if on_state is not None:
+                    on_state(trainer.state())
+        finally:
+            model.link.codebook.requires_grad_(True)
     model.eval()
-    return history
-
-
-def make_fabric(config: TrainConfig) -> Fabric:
-    """The device and precision to train with.
-
-    Raises:
-        ValueError: if the device is not there, or several processes were launched.
-    """
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda' is not available on this machine: use auto or cpu")
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ValueError("WORLD_SIZE is over 1: training runs in one process, start it without torchrun")
-    use_cuda = config.device != "cpu" and torch.cuda.is_available()
-    return Fabric(accelerator="cuda" if use_cuda else "cpu", devices=1, precision=config.precision)
-
-
-def first_images(loader: Loader, count: int) -> Tensor:
-    """The first images that a loader gives, at most `count`."""
-    parts, have = [], 0
-    for images, _ in loader:
-        parts.append(images)
-        have += len(images)
-        if have >= count:
-            break
-    return torch.cat(parts)[:count]
-
-
-def gradient_norms(model: SemanticModel) -> dict[str, Tensor]:
-    """Norm of the gradient of encoder, codebook and head."""
-    stages = {
-        "encoder": model.encoder,
-        "codebook": model.transceiver_dig,
-        "head": model.head,
-    }
-    norms = {}
-    for stage, module in stages.items():
-        parameters = module.parameters() if isinstance(module, nn.Module) else ()
-        gradients = [p.grad.flatten() for p in parameters if p.grad is not None]
-        total = torch.cat(gradients).norm() if gradients else torch.zeros(())
-        norms[f"gradient_norm_{stage}"] = total
-    return norms
+    return History(trainer.rows)

@@ -1,11 +1,13 @@
-"""Loss terms. Each is a mean over frames; their weights are in the settings."""
+"""Loss terms: sums over frames first, then what follows from them."""
 
+import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, mse_loss
+from torch.nn.functional import cross_entropy
 
 from linksim.metrics.entropy import entropy
 from linksim_training.config import TrainConfig
 from linksim_training.model import Output, SemanticModel
+from linksim_training.options.loss_weights import CONSISTENCY_STAGES
 
 
 def loss_terms(
@@ -21,7 +23,15 @@ def loss_terms(
     entropy: minus the conditional entropies of the assignment and of the symbols, E[H(q|z)] + E[H(p_sym)].
     marginal: minus the marginal entropy of the assignment, H(E[q]).
     consistency: soft against hard, in phase 2.
+    soft: cross-entropy of the soft path, in phase 2.
     """
+    return terms_of(frame_sums(model, output, labels, config, phase), config)
+
+
+def frame_sums(
+    model: SemanticModel, output: Output, labels: Tensor, config: TrainConfig, phase: str
+) -> dict[str, Tensor]:
+    """What the terms are made of, added over the frames of a batch, and the number of frames."""
     trace = output.trace
     assert trace.assignment is not None
     assert trace.symbol_probabilities is not None
@@ -29,31 +39,64 @@ def loss_terms(
     assert trace.embedding is not None
     assert trace.index is not None
     codeword = model.link.codebook[trace.index]
-    terms = {
-        "cls": cross_entropy(output.logits, labels),
-        "vec": mse_loss(trace.embedding, trace.latents),
-        "vq": mse_loss(trace.latents, codeword.detach()) + mse_loss(codeword, trace.latents.detach()),
-        "sym": trace.latents.new_tensor(float(model.link.layout.symbols)),
+    frames = float(len(labels))
+    parts = {
+        "frames": trace.latents.new_tensor(frames),
+        "cls": _cross_entropy(output.logits, labels, config),
+        "vec": _energy(trace.embedding - trace.latents),
+        "vq": _energy(trace.latents - codeword.detach()) + _energy(codeword - trace.latents.detach()),
+        "sym": trace.latents.new_tensor(frames * model.link.layout.symbols),
         "lb": trace.latents.new_zeros(()),
-        "entropy": -(entropy(trace.assignment).mean() + entropy(trace.symbol_probabilities).mean()),
-        "marginal": -entropy(trace.assignment.mean((0, 1))),
+        "entropy": -_sum(entropy(trace.assignment)) - _sum(entropy(trace.symbol_probabilities)),
+        "assignment": trace.assignment.mean(1).sum(0),
     }
     if phase == "ALIGNMENT":
-        terms["consistency"] = consistency(output, config)
+        parts.update(_consistency_sums(output, config))
+        if output.surrogate_logits is not None:
+            parts["soft"] = _cross_entropy(output.surrogate_logits, labels, config)
+    if output.score is not None:
+        parts["score"] = output.score.sum()
+    return parts
+
+
+def terms_of(sums: dict[str, Tensor], config: TrainConfig) -> dict[str, Tensor]:
+    """The terms from sums over all frames; most are means over frames."""
+    frames = sums["frames"]
+    names = ("cls", "vec", "vq", "sym", "lb", "entropy")
+    terms = {name: sums[name] / frames for name in names}
+    terms["marginal"] = -entropy(sums["assignment"] / frames)
+    if any(name.startswith("consistency") for name in sums) or "soft" in sums:
+        terms["consistency"] = _consistency(sums, config)
+    for name in ("soft", "score"):
+        if name in sums:
+            terms[name] = sums[name] / frames
     return terms
 
 
-def total_loss(terms: dict[str, Tensor], config: TrainConfig) -> Tensor:
-    """The classification loss plus the weighted sum of the other terms."""
-    weighted = [getattr(config, f"lambda_{name}") * term for name, term in terms.items() if name != "cls"]
-    return sum(weighted, start=terms["cls"])
+def total_loss(terms: dict[str, Tensor], config: TrainConfig, epoch: int | None = None) -> Tensor:
+    """The classification loss plus the weighted sum of the other terms.
+
+    Args:
+        terms: as `loss_terms` gives them.
+        config: their weights.
+        epoch: whose warm-up counts; the last if None.
+    """
+    epoch = config.epochs if epoch is None else epoch
+    return sum(
+        (config.weight(name, epoch) * term for name, term in terms.items() if name not in ("cls", "score")),
+        start=terms["cls"],
+    )
 
 
 def consistency(output: Output, config: TrainConfig) -> Tensor:
-    """Relative energy of the soft-hard difference, summed over the chosen stages.
+    """Relative energy of the soft-hard difference, weighted and summed over the chosen stages.
 
     ‖soft − sg(hard)‖²/‖sg(hard)‖² pulls the soft path to the hard one; the symmetric part swaps the roles.
     """
+    return _consistency(_consistency_sums(output, config), config)
+
+
+def _consistency_sums(output: Output, config: TrainConfig) -> dict[str, Tensor]:
     trace, soft = output.trace, output.trace.surrogate
     assert soft is not None
     assert output.surrogate_features is not None
@@ -62,18 +105,44 @@ def consistency(output: Output, config: TrainConfig) -> Tensor:
         "symbol": (soft.symbols, trace.symbols),
         "features": (output.surrogate_features, output.features),
     }
-    loss = output.logits.new_zeros(())
+    parts = {"consistency": output.logits.new_zeros(())}
     for stage in config.consistency_stages:
         mine, deployed = pairs[stage]
         assert mine is not None
         assert deployed is not None
-        loss = loss + relative_error(mine, deployed.detach())
+        parts[f"consistency {stage}"] = _square(mine - deployed.detach())
+        parts[f"consistency {stage} scale"] = _square(deployed.detach())
         if config.symmetric_consistency:
-            loss = loss + config.symmetric_consistency * relative_error(deployed, mine.detach())
+            parts[f"consistency {stage} back"] = _square(deployed - mine.detach())
+            parts[f"consistency {stage} back scale"] = _square(mine.detach())
+    return parts
+
+
+def _consistency(sums: dict[str, Tensor], config: TrainConfig) -> Tensor:
+    loss = sums["consistency"]
+    for stage in CONSISTENCY_STAGES:
+        weight = getattr(config, f"consistency_{stage}")
+        for name, share in ((stage, 1.0), (f"{stage} back", config.symmetric_consistency)):
+            if f"consistency {name}" in sums:
+                scale = sums[f"consistency {name} scale"].clamp_min(1e-12)
+                loss = loss + weight * share * sums[f"consistency {name}"] / scale
     return loss
 
 
-def relative_error(signal: Tensor, reference: Tensor) -> Tensor:
-    """Σ|x − r|² / Σ|r|² over the whole batch, real or complex."""
-    difference = (signal - reference).abs().square().sum()
-    return difference / reference.abs().square().sum().clamp_min(1e-12)
+def _cross_entropy(logits: Tensor, labels: Tensor, config: TrainConfig) -> Tensor:
+    return cross_entropy(logits, labels, label_smoothing=config.label_smoothing, reduction="sum")
+
+
+def _energy(difference: Tensor) -> Tensor:
+    """Mean square of each frame, added over the frames."""
+    return difference.square().flatten(1).mean(1).sum()
+
+
+def _sum(values: Tensor) -> Tensor:
+    """Mean of each frame, added over the frames."""
+    return values.flatten(1).mean(1).sum()
+
+
+def _square(signal: Tensor) -> Tensor:
+    """Σ|x|² of a real or complex signal."""
+    return torch.view_as_real(signal).square().sum() if signal.is_complex() else signal.square().sum()

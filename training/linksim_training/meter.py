@@ -1,6 +1,7 @@
 """Sums of what is logged, over the frames of an epoch."""
 
 from collections import defaultdict
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,8 +10,8 @@ from linksim.metrics.entropy import entropy, perplexity, usage
 from linksim_training.model import Output
 
 
-def measure(output: Output, labels: Tensor) -> dict[str, Tensor]:
-    """What is logged of a batch beside the loss terms; scalars, and distributions to be averaged.
+def measured_sums(output: Output, labels: Tensor) -> dict[str, Tensor]:
+    """What is logged of a batch beside the loss terms, added over its frames.
 
     accuracy; vq_entropy and symbol_entropy, conditional, in nats; mean_llr, the mean |LLR|; soft_power, the
     mean energy of the soft symbols; and the mean assignment, symbol distribution and codeword usage.
@@ -22,38 +23,60 @@ def measure(output: Output, labels: Tensor) -> dict[str, Tensor]:
     assert trace.index is not None
     assert trace.llr is not None
     assert soft.symbols is not None
+    frames = len(labels)
     figures = {
-        "accuracy": (output.logits.argmax(-1) == labels).double().mean(),
-        "vq_entropy": entropy(trace.assignment).mean(),
-        "symbol_entropy": entropy(trace.symbol_probabilities).mean(),
-        "mean_llr": trace.llr.abs().mean(),
-        "soft_power": soft.symbols.abs().square().mean(),
-        "assignment": trace.assignment.mean((0, 1)),
-        "symbol": trace.symbol_probabilities.mean((0, 1)),
-        "usage": usage(trace.index, trace.assignment.shape[-1]),
+        "accuracy": (output.logits.argmax(-1) == labels).double().sum(),
+        "vq_entropy": frames * entropy(trace.assignment).mean(),
+        "symbol_entropy": frames * entropy(trace.symbol_probabilities).mean(),
+        "mean_llr": frames * trace.llr.abs().mean(),
+        "soft_power": frames * soft.symbols.abs().square().mean(),
+        "assignment_usage": frames * trace.assignment.mean((0, 1)),
+        "symbol_usage": frames * trace.symbol_probabilities.mean((0, 1)),
+        "codeword_usage": frames * usage(trace.index, trace.assignment.shape[-1]),
     }
-    return {name: figure.detach() for name, figure in figures.items()}
+    return {name: figure.detach().double() for name, figure in figures.items()}
 
 
 class Meter:
     """Means over frames of scalars and distributions, and the figures that follow from the means."""
 
-    def __init__(self) -> None:
+    def __init__(self, state: dict[str, Any] | None = None) -> None:
         self._sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), dtype=torch.float64))
         self._frames = 0
+        if state is not None:
+            self._frames = int(state["frames"])
+            self._sums.update(state["sums"])
 
-    def add(self, figures: dict[str, Tensor], frames: int) -> None:
+    def add(self, means: dict[str, Tensor], frames: int) -> None:
         """Add the means of a batch of that many frames."""
         self._frames += frames
-        for name, figure in figures.items():
-            self._sums[name] = self._sums[name] + frames * figure.detach().double().cpu()
+        for name, mean in means.items():
+            self._sums[name] = self._sums[name] + frames * mean.detach().double().cpu()
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a meter must be given to go on."""
+        return {"frames": self._frames, "sums": dict(self._sums)}
+
+    def join(self, states: list[dict[str, Any]]) -> None:
+        """Become the meter of several."""
+        self._frames = sum(state["frames"] for state in states)
+        names = [name for state in states for name in state["sums"]]
+        for name in names:
+            self._sums[name] = sum(
+                (state["sums"][name] for state in states if name in state["sums"]),
+                start=torch.zeros((), dtype=torch.float64),
+            )
 
     def result(self) -> dict[str, float]:
         """Means, with marginal_entropy, symbol_marginal_entropy and perplexity in place of distributions."""
         means = {name: total / self._frames for name, total in self._sums.items()}
         figures = {name: float(mean) for name, mean in means.items() if mean.dim() == 0}
-        if "usage" in means:
-            figures["marginal_entropy"] = float(entropy(means["assignment"]))
-            figures["symbol_marginal_entropy"] = float(entropy(means["symbol"]))
-            figures["perplexity"] = float(perplexity(means["usage"]))
+        if "codeword_usage" in means:
+            figures["marginal_entropy"] = float(entropy(means["assignment_usage"]))
+            figures["symbol_marginal_entropy"] = float(entropy(means["symbol_usage"]))
+            figures["perplexity"] = float(perplexity(means["codeword_usage"]))
         return figures
+
+    def usage(self) -> Tensor:
+        """[K] share of each codeword, float64."""
+        return self._sums["codeword_usage"] / self._frames

@@ -1,17 +1,15 @@
 """A semantic model: encoder, link, head."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 
-from linksim import Draw, Link, LinkConfig, Trace
-from linksim.evaluation import evaluating, placed
+from linksim import Draw, Link, LinkConfig, Trace, checks
 from linksim.seeds import stream, stream_seed
 from linksim_training.isolation import isolated
-from linksim_training.networks import Encoder, Head
+from linksim_training.networks import Encoder, Head, ResNetEncoder
 
 
 @dataclass(frozen=True)
@@ -22,13 +20,19 @@ class Output:
         logits: [B, classes].
         features: [B, F] receiver features, the head's penultimate activations.
         trace: what the link left behind.
+        latents: [B, N, D] what the encoder gave.
         surrogate_features: [B, F] features of the soft path, where a differentiable transmission ran both.
+        surrogate_logits: [B, classes] logits of the soft path, likewise.
+        score: [B] what carries the gradient of the score function, where indices were drawn for it.
     """
 
     logits: Tensor
     features: Tensor
     trace: Trace
+    latents: Tensor | None = None
     surrogate_features: Tensor | None = None
+    surrogate_logits: Tensor | None = None
+    score: Tensor | None = None
 
 
 class SemanticModel(nn.Module):
@@ -64,28 +68,44 @@ class SemanticModel(nn.Module):
         images: Tensor,
         draw: Draw,
         *,
-        path: str = "hard",
-        backward: str | dict[str, float] | None = None,
+        path: str | Tensor = "hard",
+        backward: str | Mapping[str, float | Tensor] | None = None,
+        backward_temperatures: tuple[float | None, float | None] = (None, None),
+        end_to_end: bool = False,
     ) -> Output:
         """Classify images sent over the link.
 
         Args:
             images: [B, c, h, w].
             draw: what is random about the transmission, of B frames.
-            path: "hard" or "soft", the path whose values count.
+            path: "hard" or "soft", the path whose values count, or [B] shares of the hard one.
             backward: None for the path's own gradient, or what `Link.forward` takes, and then the soft path
                 runs beside it.
+            backward_temperatures: of assignment and symbols, where gradients come from others than the
+                link's own.
+            end_to_end: give the logits the gradient of the soft path's logits, so that the head, too, learns
+                from the soft path.
         """
         latents = self.encoder(images)
-        if backward is None:
+        if backward is None and (path != "soft" or backward_temperatures == (None, None)):
             trace = self.link.hard(latents, draw) if path == "hard" else self.link.soft(latents, draw)
-            return self.decode(trace)
-        trace = self.link(latents, draw, forward=path, backward=backward)
+            return replace(self.decode(trace), latents=latents)
+        trace = self.link(
+            latents,
+            draw,
+            forward=path,
+            backward="surrogate" if backward is None else backward,
+            backward_vq_temp=backward_temperatures[0],
+            backward_symbol_temp=backward_temperatures[1],
+        )
         output = self.decode(trace)
         assert trace.surrogate is not None
         assert trace.surrogate.embedding is not None
-        _, surrogate_features = self.head(trace.surrogate.embedding)
-        return Output(output.logits, output.features, trace, surrogate_features)
+        soft_logits, soft_features = self.head(trace.surrogate.embedding)
+        logits = output.logits
+        if end_to_end:
+            logits = logits.detach() + soft_logits - soft_logits.detach()
+        return Output(logits, output.features, trace, latents, soft_features, soft_logits)
 
     def decode(self, trace: Trace) -> Output:
         """Classify what the link received."""
@@ -95,41 +115,37 @@ class SemanticModel(nn.Module):
 
 
 def build_model(
-    image_shape: tuple[int, int, int], classes: int, link: LinkConfig | None = None, seed: int = 0
+    image_shape: tuple[int, int, int],
+    classes: int,
+    link: LinkConfig | None = None,
+    seed: int = 0,
+    encoder: Literal["auto", "convolution", "residual"] = "auto",
 ) -> SemanticModel:
-    """Build the small convolutional model for images of a shape.
+    """Build the small model for images of a shape.
 
     Args:
         image_shape: channels, height, width.
         classes: number of classes.
         link: the link's configuration; its defaults if None.
         seed: of all initial weights; global generators are left alone.
+        encoder: "convolution" for `Encoder`, "residual" for `ResNetEncoder`; "auto" is residual for images of
+            three channels. The specification of the model holds which of the two it is.
+
+    Raises:
+        ValueError: if `encoder` is none of these.
     """
+    checks.one_of("encoder", encoder, ("auto", "convolution", "residual"))
+    if encoder == "auto":
+        encoder = "residual" if image_shape[0] == 3 else "convolution"
     config = LinkConfig() if link is None else link
-    spec = {"image_shape": list(image_shape), "classes": classes, "link": config.as_dict()}
+    spec = {
+        "image_shape": list(image_shape),
+        "classes": classes,
+        "link": config.as_dict(),
+        "encoder": encoder,
+    }
+    make_encoder = ResNetEncoder if encoder == "residual" else Encoder
     with isolated(stream_seed(seed, "weights")):
-        encoder = Encoder(image_shape, config.tokens, config.embedding_dim)
+        network = make_encoder(image_shape, config.tokens, config.embedding_dim)
         head = Head(config.tokens, config.embedding_dim, classes)
-    return SemanticModel(encoder, Link(config, generator=stream(seed, "codebook")), head, spec)
-
-
-def initialise_codebook(model: SemanticModel, images: Tensor, seed: int) -> None:
-    """Set the codebook to the k-means centres of the latents of some images.
-
-    Does nothing if the images give fewer different latents than there are codewords.
-    """
-    from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
-
-    with evaluating(model), torch.no_grad():
-        latents = model.link.quantize.normalise(model.encoder(placed(images, model.link.codebook)))
-    points = latents.flatten(0, 1).cpu().double().numpy()
-    clusters = model.link.config.codebook_size
-    if len(torch.unique(torch.from_numpy(points), dim=0)) < clusters:
-        return
-    # One thread, because the order in which threads add up their shares changes the last bits.
-    with threadpool_limits(limits=1):
-        kmeans = KMeans(clusters, n_init=1, random_state=seed % 2**32)  # pyright: ignore[reportArgumentType]
-        kmeans.fit(points)
-    with torch.no_grad():
-        model.link.codebook.copy_(torch.from_numpy(kmeans.cluster_centers_))
+    return SemanticModel(network, Link(config, generator=stream(seed, "codebook")), head, spec)

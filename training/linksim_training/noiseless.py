@@ -78,7 +78,8 @@ def _fit_one(
     on_batch: Callable[[], None] | None,
 ) -> Noiseless:
     link = LinkConfig(**spec["link"])
-    model = build_model(data.image_shape, data.classes, link, config.seed).to(device)
+    encoder = spec.get("encoder", "convolution")
+    model = build_model(data.image_shape, data.classes, link, config.seed, encoder=encoder).to(device)
     networks = nn.ModuleDict({name: model.get_submodule(name) for name in ("encoder", "head")})
     optimiser = make_optimiser(networks, config, lr)
     steps = config.epochs * math.ceil(len(data.x_train) / batch_size)

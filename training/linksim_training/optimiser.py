@@ -20,11 +20,30 @@ def make_optimiser(model: nn.Module, config: TrainConfig, lr: float | None = Non
         {"params": decaying, "weight_decay": config.weight_decay},
         {"params": kept, "weight_decay": 0.0},
     ]
-    return AdamW(groups, lr=config.lr if lr is None else lr)
+    return AdamW(groups, lr=config.lr if lr is None else lr, fused=True)
 
 
 def make_scheduler(optimiser: AdamW, config: TrainConfig, steps: int) -> LambdaLR:
-    """Learning rate step by step: constant, or half a cosine from the start to zero."""
+    """Learning rate step by step, over `steps` of them in all."""
+    return LambdaLR(optimiser, lambda step: learning_rate_factor(config, step / steps))
+
+
+def learning_rate_factor(config: TrainConfig, progress: float) -> float:
+    """Learning rate over its configured value.
+
+    Args:
+        config: gives the schedule, its end and the warm-up.
+        progress: share of all training steps that are done, from 0 to 1.
+    """
+    epochs = progress * config.epochs
+    warm = min(1.0, epochs / config.lr_warmup_epochs) if config.lr_warmup_epochs else 1.0
     if config.lr_schedule == "constant":
-        return LambdaLR(optimiser, lambda step: 1.0)
-    return LambdaLR(optimiser, lambda step: 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))))
+        return warm
+    end = config.lr_end
+    if config.lr_schedule == "phase":
+        # A step early or late by rounding would be one at ten times the rate.
+        aligned = epochs > config.alignment_start_epoch - 1 - 1e-9
+        return warm * ((0.1 if end is None else end) if aligned else 1.0)
+    end, done = 0.0 if end is None else end, min(1.0, progress)
+    falling = 0.5 * (1 + math.cos(math.pi * done)) if config.lr_schedule == "cosine" else 1 - done
+    return warm * (end + (1 - end) * falling)

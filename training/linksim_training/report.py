@@ -2,7 +2,9 @@
 
 from typing import Any
 
-SHOWN_TERMS = ("cls", "vec", "vq", "entropy", "marginal", "consistency")
+from linksim_training.monitor import Finding
+
+SHOWN_TERMS = ("cls", "vec", "vq", "entropy", "marginal", "consistency", "soft")
 
 
 def epoch_lines(row: dict[str, Any]) -> str:
@@ -21,7 +23,7 @@ def epoch_lines(row: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"[Epoch {row['epoch']}] Phase={row['phase']} | vq_T={row['vq_temp']:.3f} "
-            f"sym_T={row['symbol_temp']:.3f} | hard_fwd={row['hard_forward']}",
+            f"sym_T={row['symbol_temp']:.3f} | hard_fwd={row['hard_forward']}{_share(row)}",
             f"  Train: {_losses(train)} acc={train['accuracy']:.4f}",
             f"  Val:   {_losses(val)} acc={val['accuracy']:.4f} soft_acc={val['soft_accuracy']:.4f} "
             f"hard_acc={val['hard_accuracy']:.4f} gap={val['gap']:+.4f}",
@@ -29,8 +31,20 @@ def epoch_lines(row: dict[str, Any]) -> str:
             f"  Mismatch: VQ={mismatch['vq_nmse']:.4f} symbol={mismatch['symbol_nmse']:.4f} "
             f"features={mismatch['feature_nmse']:.4f} (soft against hard, relative) "
             f"soft_power={val['soft_power']:.3f}",
+            f"  Gradient: {_gradients(train)}",
+            *(Finding(**one).line() for one in row["findings"]),
         ]
     )
+
+
+def _share(row: dict[str, Any]) -> str:
+    """The share of hard frames, where phase 2 ramps it."""
+    return f" alpha={row['hard_share']:.2f}" if row["hard_forward"] and row["hard_share"] < 1 else ""
+
+
+def _gradients(figures: dict[str, float]) -> str:
+    names = ("head", "embedding", "symbols", "latents", "codebook", "encoder")
+    return " ".join(f"{name}={figures[f'gradient_norm_{name}']:.3g}" for name in names)
 
 
 def _losses(figures: dict[str, float]) -> str:

@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from linksim import files
+from linksim_training import state as training_state
 from linksim_training.checkpoints import save_checkpoint
 from linksim_training.model import SemanticModel
 
@@ -13,8 +16,12 @@ RUN_FILES = (
     "metrics.jsonl",
     "summary.json",
     *(f"checkpoints/{name}_model.pt" for name in ("best", "best_hard", "last")),
+    f"checkpoints/{training_state.FILE}",
 )
 """What makes a folder hold a run."""
+
+BEST = {"best_model": "soft_accuracy", "best_hard_model": "hard_accuracy"}
+"""Checkpoints of the best epoch so far, and the validation figure that it is best in."""
 
 RESULT_FILES = tuple(
     f"{name}.{kind}" for name in ("audit", "ber", "accuracy") for kind in ("json", "csv", "png")
@@ -28,39 +35,79 @@ class RunFolder:
     Args:
         path: of the folder, made if missing.
         overwrite: remove an earlier run's files, at the first write, instead of refusing.
+        resume: go on with the run that the folder holds, if any.
 
     Raises:
-        FileExistsError: if the folder holds a run and `overwrite` is off.
+        FileExistsError: if the folder holds a run, and neither `overwrite` nor `resume` is on.
     """
 
-    def __init__(self, path: str | Path, overwrite: bool = False) -> None:
+    def __init__(self, path: str | Path, overwrite: bool = False, resume: bool = False) -> None:
         self.path = Path(path)
+        self._outdated: list[Path] = []
+        self._rows: list[dict[str, Any]] = []
+        self._best: dict[str, float] = {}
+        self._events: Any = None
+        if resume:
+            return
         held = [self.path / name for name in RUN_FILES if (self.path / name).is_file()]
         if held and not overwrite:
             raise FileExistsError(
                 f"{self.path} already holds a run ({held[0].name}): choose another --run-dir, "
-                "or add --overwrite"
+                "or add --overwrite, or --resume to go on with it"
             )
         results = [self.path / name for name in RESULT_FILES if held and (self.path / name).is_file()]
         self._outdated = [*held, *results, *(self.path / "tensorboard").glob("events.out.tfevents.*")]
-        self._rows: list[dict[str, Any]] = []
-        self._best: dict[str, float] = {}
-        self._events: Any = None
 
     @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
         return self.path / "checkpoints"
 
-    def _begin(self) -> None:
-        for one in self._outdated:
-            one.unlink()
-        self._outdated = []
+    @property
+    def replaces(self) -> bool:
+        """Whether an earlier run is still there, to be removed by `begin`."""
+        return bool(self._outdated)
 
-    def write_config(self, config: dict[str, Any]) -> None:
-        """Write `config.json`."""
-        self._begin()
+    def begin(self, config: dict[str, Any]) -> None:
+        """Remove what is outdated, and write `config.json`."""
+        for one in self._outdated:
+            one.unlink(missing_ok=True)
+        self._outdated = []
         files.write_json(self.path / "config.json", config)
+
+    def config(self) -> dict[str, Any] | None:
+        """What `begin` wrote; None if nothing has begun.
+
+        Raises:
+            ValueError: if it cannot be read.
+        """
+        path = self.path / "config.json"
+        if not path.is_file():
+            return None
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} is not readable: start again with --overwrite") from error
+        if not isinstance(config, dict):
+            raise ValueError(f"{path} does not hold the settings of a run: start again with --overwrite")
+        return config
+
+    def save_state(self, state: dict[str, Any]) -> None:
+        """Keep what a training goes on from."""
+        training_state.save_state(self.checkpoints / training_state.FILE, state)
+
+    def load_state(self) -> dict[str, Any] | None:
+        """What `save_state` kept last; None if nothing was."""
+        path = self.checkpoints / training_state.FILE
+        if not path.is_file():
+            return None
+        state = training_state.load_state(path)
+        for row in state["rows"]:
+            self._rows.append(row)
+            for name, figure in BEST.items():
+                self._best[name] = max(self._best.get(name, -1.0), row["val"][figure])
+        self._write_rows()
+        return state
 
     def add_epoch(self, model: SemanticModel, row: dict[str, Any], metadata: dict[str, Any]) -> None:
         """Log an epoch and write checkpoints: the last, and the best so far of each path on validation data.
@@ -68,31 +115,36 @@ class RunFolder:
         `best_model.pt` has the best soft path, for soft inference; `best_hard_model.pt` the best hard path,
         the one to deploy. The earliest of equals is kept.
         """
-        self._begin()
         self._rows.append(row)
-        lines = (json.dumps(one, allow_nan=False) for one in self._rows)
-        files.write_text(self.path / "metrics.jsonl", "".join(line + "\n" for line in lines))
+        self._write_rows()
         self._write_events(row)
         metadata = {**metadata, "epoch": row["epoch"], "val": row["val"]}
         save_checkpoint(self.checkpoints / "last_model.pt", model, metadata)
-        for name, figure in (("best_model", "soft_accuracy"), ("best_hard_model", "hard_accuracy")):
+        for name, figure in BEST.items():
             if row["val"][figure] > self._best.get(name, -1.0):
                 self._best[name] = row["val"][figure]
                 save_checkpoint(self.checkpoints / f"{name}.pt", model, metadata)
+
+    def _write_rows(self) -> None:
+        lines = (json.dumps(one, allow_nan=False) for one in self._rows)
+        files.write_text(self.path / "metrics.jsonl", "".join(line + "\n" for line in lines))
 
     def _write_events(self, row: dict[str, Any]) -> None:
         if self._events is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._events = SummaryWriter(str(self.path / "tensorboard"))
+            self._events = SummaryWriter(str(self.path / "tensorboard"), purge_step=row["epoch"])
         for part in ("train", "val", "mismatch"):
             for name, value in row[part].items():
                 self._events.add_scalar(f"{part}/{name}", value, row["epoch"])
         for name in ("vq_temp", "symbol_temp", "lr"):
             self._events.add_scalar(f"schedule/{name}", row[name], row["epoch"])
+        # A histogram of the codewords' shares of use, one entry per codeword.
+        self._events.add_histogram("codebook/usage", np.asarray(row["codebook"]["usage"]), row["epoch"])
         self._events.flush()
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write `summary.json` and close the events."""
         files.write_json(self.path / "summary.json", summary)
-        self._events.close()
+        if self._events is not None:
+            self._events.close()

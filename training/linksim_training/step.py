@@ -1,43 +1,120 @@
 """One training step's forward pass, as a module that devices, precision and distribution can wrap."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
+from linksim_training import nonfinite, world
 from linksim_training.config import TrainConfig
-from linksim_training.losses import loss_terms, total_loss
-from linksim_training.meter import measure
-from linksim_training.model import SemanticModel
+from linksim_training.losses import frame_sums, terms_of, total_loss
+from linksim_training.meter import measured_sums
+from linksim_training.model import Output, SemanticModel
+from linksim_training.randomness import FrameRandomness
+from linksim_training.score import with_score
+from linksim_training.signal_gradients import SignalGradients
+
+
+class Frames(NamedTuple):
+    """Which frames of an epoch a process transmits, and whether they count.
+
+    Attributes:
+        start, end: numbers of the frames in the epoch, the last excluded.
+        counted: False for a process that has none of its own in this batch and goes along.
+    """
+
+    start: int
+    end: int
+    counted: bool = True
 
 
 class TrainingStep(nn.Module):
-    """Images and labels to the loss and what is logged of it."""
+    """Images and labels to the loss and what is logged of it.
+
+    Attributes:
+        signals: knows the gradients of the link's signals after the backward pass.
+        failure: after a loss that is not finite, the first stage that was not.
+    """
 
     def __init__(self, model: SemanticModel, config: TrainConfig) -> None:
         super().__init__()
         self.model = model
         self.config = config
+        self.signals = SignalGradients()
+        self.failure = "the loss"
 
     def forward(
-        self, images: Tensor, labels: Tensor, snr_db: float, generator: torch.Generator, phase: str
+        self, images: Tensor, labels: Tensor, frames: Frames, randomness: FrameRandomness, epoch: int
     ) -> dict[str, Tensor]:
         """Transmit a batch and compute its loss.
 
         The draw is made here, not handed in, so that mixed precision cannot round it.
 
         Args:
-            images: [B, c, h, w].
+            images: [B, c, h, w], those of this process.
             labels: [B] int64.
-            snr_db: Es/N0 in dB.
-            generator: what the draw is made from.
-            phase: LEARNING (soft path) or ALIGNMENT (hard forward, soft backward).
+            frames: their numbers.
+            randomness: of this epoch.
+            epoch: decides phase, weights and temperatures.
 
         Returns:
-            "loss", the terms of it, and the figures of `measure`.
+            "loss", the terms of it, and the figures of `Meter`, each over the frames of all processes.
         """
-        draw = self.model.link.draw(len(images), snr_db, generator)
-        if phase == "LEARNING":
-            output = self.model(images, draw, path="soft")
-        else:
-            output = self.model(images, draw, path="hard", backward=self.config.backward)
-        terms = loss_terms(self.model, output, labels, self.config, phase)
-        return {"loss": total_loss(terms, self.config), **terms, **measure(output, labels)}
+        config, phase = self.config, self.config.phase(epoch)
+        with randomness.dropout(self.model, frames.start, frames.end):
+            output = self._transmit(images, labels, frames, randomness, epoch)
+        self.signals.watch(output)
+        measured = measured_sums(output, labels)
+        if config.codebook_update == "ema":
+            measured.update(self._codeword_sums(output))
+        parts = {**frame_sums(self.model, output, labels, config, phase), **measured}
+        if not frames.counted:
+            parts = {name: 0 * part for name, part in parts.items()}
+        sums = world.sums(parts)
+        terms = terms_of(sums, config)
+        loss = total_loss(terms, config, epoch)
+        score = terms.pop("score", None)
+        if score is not None:
+            loss = loss + score - score.detach()  # a gradient, not a loss
+        if not bool(torch.isfinite(loss)):
+            self.failure = nonfinite.output_stage(output, terms)
+        return {"loss": loss, **terms, **{name: sums[name] / sums["frames"] for name in measured}}
+
+    def _codeword_sums(self, output: Output) -> dict[str, Tensor]:
+        """[K] number and [K, D] sum of the latents nearest to each codeword."""
+        trace = output.trace if output.trace.surrogate is None else output.trace.surrogate
+        assert trace.index is not None
+        assert trace.latents is not None
+        nearest = one_hot(trace.index.flatten(), len(self.model.link.codebook)).double()
+        latents = trace.latents.detach().flatten(0, 1).double()
+        return {"codeword_counts": nearest.sum(0), "codeword_totals": nearest.T @ latents}
+
+    def _transmit(
+        self, images: Tensor, labels: Tensor, frames: Frames, randomness: FrameRandomness, epoch: int
+    ) -> Output:
+        config = self.config
+        draw = randomness.draw(frames.start, frames.end)
+        if config.phase(epoch) == "LEARNING":
+            return self.model(
+                images,
+                draw,
+                path="soft",
+                backward_temperatures=config.backward_temperatures,
+            )
+        share = config.hard_share(epoch)
+        path: str | Tensor = "hard"
+        if share < 1:
+            path = torch.full_like(draw.snr_db, share)
+            if config.hardening_blend == "frame":
+                chosen = randomness.uniforms("hardening", (), frames.start, frames.end)
+                path = (chosen.to(path.device) < share).to(path.dtype)
+        output = self.model(
+            images,
+            draw,
+            path=path,
+            backward=config.backward(config.alignment_progress(epoch), draw.snr_db),
+            backward_temperatures=config.backward_temperatures,
+            end_to_end=config.surrogate_at == "end-to-end",
+        )
+        return with_score(self.model, output, labels, draw, config)

@@ -14,7 +14,11 @@ LEVEL = 0.95
 
 
 def summarise(
-    model: SemanticModel, test: Evaluation, history: History, snr_db: float, noiseless: Noiseless | None
+    model: SemanticModel,
+    test: Evaluation,
+    history: History,
+    snr_db: float,
+    noiseless: Noiseless | None,
 ) -> dict[str, Any]:
     """Accuracies with 95 % intervals, paired differences, rate, and how phase 2 went.
 
@@ -40,6 +44,7 @@ def summarise(
         "mismatch": test.mismatch,
         "epochs": len(history.rows),
         "validation": _validation(history),
+        "findings": [finding.as_dict() for finding in history.findings],
         "information_bits": layout.information_bits,
         "symbols": layout.symbols,
         "snr_db": snr_db,

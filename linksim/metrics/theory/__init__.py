@@ -11,8 +11,17 @@ value of each bit, which gives the lowest bit error rate there is.
 
 from linksim.metrics.theory.bsc import bsc_crossover, bsc_snr_db
 from linksim.metrics.theory.custom import constellation_ber
+from linksim.metrics.theory.llr_magnitude import mean_llr_magnitude
 from linksim.metrics.theory.psk import psk_ber
 from linksim.metrics.theory.qam import qam_ber
 from linksim.metrics.theory.reference import bit_error_rate
 
-__all__ = ["bit_error_rate", "bsc_crossover", "bsc_snr_db", "constellation_ber", "psk_ber", "qam_ber"]
+__all__ = [
+    "bit_error_rate",
+    "bsc_crossover",
+    "bsc_snr_db",
+    "constellation_ber",
+    "mean_llr_magnitude",
+    "psk_ber",
+    "qam_ber",
+]

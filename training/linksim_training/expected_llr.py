@@ -1,0 +1,65 @@
+"""What mean |LLR| a healthy link has."""
+
+import torch
+
+from linksim import Link
+from linksim.metrics.theory.llr_magnitude import mean_llr_magnitude
+from linksim.seeds import stream
+from linksim_training.randomness import Snr
+
+POINTS = 9
+SAMPLED_FRAMES = 500
+
+
+def expected_mean_llr(link: Link, snr_db: Snr) -> float:
+    """Mean |LLR| of the hard path where all codewords are sent equally often.
+
+    By quadrature where there is a formula; behind a code, converters, an amplifier, quantized LLRs, noisy
+    channel knowledge or parts of one's own, from sampled frames.
+
+    Args:
+        link: its configuration and stages count, not its codebook.
+        snr_db: Es/N0 in dB, or a range, over which the mean is taken.
+    """
+    values = [snr_db] if not isinstance(snr_db, tuple) else torch.linspace(*snr_db, POINTS).tolist()
+    one = _by_formula if has_formula(link) else _sampled
+    return sum(one(link, snr) for snr in values) / len(values)
+
+
+def has_formula(link: Link) -> bool:
+    """Whether nothing but constellation, channel and demapper decides on the LLRs."""
+    config = link.config
+    plain = (config.dac_bits, config.pa_backoff_db, config.adc_bits, config.llr_bits) == (None,) * 4
+    own_channel = not type(link.channel).__module__.startswith("linksim.")
+    return (
+        plain
+        and config.code == "none"
+        and config.crc == "none"
+        and not config.csi_error
+        and config.modulation != "custom"
+        and not own_channel
+    )
+
+
+def _by_formula(link: Link, snr_db: float) -> float:
+    config = link.config
+    return mean_llr_magnitude(
+        config.bits_per_symbol,
+        snr_db,
+        modulation=config.modulation,
+        channel=config.channel,
+        rician_k=config.rician_k,
+        demapper=config.demapper,
+    )
+
+
+@torch.no_grad()
+def _sampled(link: Link, snr_db: float) -> float:
+    generator = stream(0, "expected LLR")
+    index = torch.randint(
+        link.config.codebook_size, (SAMPLED_FRAMES, link.config.tokens), generator=generator
+    )
+    draw = link.draw(SAMPLED_FRAMES, snr_db, generator)
+    llr = link.hard(index=index.to(link.codebook.device), draw=draw).llr
+    assert llr is not None
+    return float(llr.abs().mean())

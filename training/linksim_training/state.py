@@ -1,0 +1,43 @@
+"""The state of a training between two steps, as a file that a killed run goes on from."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from linksim import files
+
+FORMAT = "linksim training state 1"
+FILE = "training_state.pt"
+"""Its name among the checkpoints."""
+
+KEYS = {"format", "epoch", "batch", "meter", "model", "optimiser", "scheduler", "averages", "random", "rows"}
+MAX_BYTES = 2**33
+
+
+def save_state(path: str | Path, state: dict[str, Any]) -> None:
+    """Write a state whole."""
+    with files.whole(path) as aside:
+        torch.save({"format": FORMAT, **state}, aside)
+
+
+def load_state(path: str | Path) -> dict[str, Any]:
+    """Read a state; loading runs no code from the file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a training state, or is damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no such training state: {path}")
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{path} is larger than {MAX_BYTES} bytes, the limit for a training state")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, OSError) as error:
+        raise ValueError(f"{path} is not a readable training state: start again with --overwrite") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT or not state.keys() >= KEYS:
+        raise ValueError(f"{path} is not a training state of this version: start again with --overwrite")
+    return state

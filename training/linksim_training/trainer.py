@@ -1,0 +1,244 @@
+"""The two-phase training loop, step by step, with a state that it can go on from."""
+
+from collections.abc import Callable, Iterable, Sized
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from linksim.seeds import stream
+from linksim_training import nonfinite, world
+from linksim_training.codebook import (
+    MovingAverages,
+    initialise_codebook,
+    latents_of,
+    restart_dead_codes,
+)
+from linksim_training.config import TrainConfig
+from linksim_training.evaluate import evaluate
+from linksim_training.interruption import Interrupted
+from linksim_training.isolation import seed_modules
+from linksim_training.meter import Meter
+from linksim_training.model import SemanticModel
+from linksim_training.monitor import Monitor, reached_alignment
+from linksim_training.optimiser import make_optimiser, make_scheduler
+from linksim_training.randomness import FrameRandomness, Snr
+from linksim_training.rows import epoch_row
+from linksim_training.step import Frames, TrainingStep
+
+Loader = Iterable[tuple[Tensor, Tensor]]
+KMEANS_IMAGES = 2000
+
+
+class Trainer:
+    """One training: model, optimiser and everything that changes from step to step.
+
+    Args:
+        model: trained in place.
+        train_loader, validation_loader, config, snr_db: as for `fit`.
+        fabric: launched.
+        state: of an earlier training to go on from, as `state()` gives it.
+    """
+
+    def __init__(
+        self,
+        model: SemanticModel,
+        train_loader: Loader,
+        validation_loader: Loader,
+        config: TrainConfig,
+        snr_db: float,
+        fabric: Fabric,
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        assert isinstance(train_loader, Sized)
+        self.model, self.config, self.fabric = model, config, fabric
+        self.train_loader, self.validation_loader = train_loader, validation_loader
+        self.snr_db: Snr = snr_db if config.snr_db_range is None else config.snr_db_range
+        self.epoch, self.batch, self.meter = 1, 0, Meter()
+        self.rows: list[dict[str, Any]] = []
+        self.monitor = Monitor(model.link, config, self.snr_db)
+        seed_modules(config.seed, "start")
+        self.sample = first_images(self._epoch_of(train_loader, 1), KMEANS_IMAGES)
+        if state is None and not config.random_codebook:
+            initialise_codebook(model, self.sample, config.seed)
+        self.averages: MovingAverages | None = None
+        codebook = model.link.codebook
+        if config.codebook_update == "ema":
+            codebook.requires_grad_(False)
+        self.bare_optimiser = make_optimiser(model, config)
+        self.bare_step = TrainingStep(model, config)
+        self.step, self.optimiser = fabric.setup(self.bare_step, self.bare_optimiser)
+        self.scheduler = make_scheduler(self.bare_optimiser, config, len(train_loader) * config.epochs)
+        if config.codebook_update == "ema":
+            self.averages = MovingAverages(codebook, config.ema_decay)
+        seed_modules(config.seed, "epoch", 1, world.rank())
+        if state is not None:
+            self._restore(state)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the rest of the training depends on, as plain values and tensors."""
+        return {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "meter": self.meter.state() if self.batch else None,
+            "model": {name: tensor.detach().cpu() for name, tensor in self.model.state_dict().items()},
+            "optimiser": self.bare_optimiser.state_dict(),
+            "scheduler": {"last_epoch": self.scheduler.last_epoch},
+            "averages": None if self.averages is None else self.averages.state(),
+            "random": torch.get_rng_state(),
+            "rows": self.rows,
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.epoch, self.batch = int(state["epoch"]), int(state["batch"])
+        self.meter = Meter(state["meter"])
+        self.rows = list(state["rows"])
+        self.model.load_state_dict(state["model"])
+        self.bare_optimiser.load_state_dict(state["optimiser"])
+        done = int(state["scheduler"]["last_epoch"])
+        self.scheduler.last_epoch = done
+        for group, base, factor in zip(
+            self.bare_optimiser.param_groups,
+            self.scheduler.base_lrs,
+            self.scheduler.lr_lambdas,
+            strict=True,
+        ):
+            group["lr"] = base * factor(done)
+        if self.averages is not None:
+            self.averages.restore(state["averages"])
+        for row in self.rows:
+            self.monitor.observe(row)
+        if world.size() == 1:
+            torch.set_rng_state(state["random"])
+        else:
+            seed_modules(self.config.seed, "epoch", self.epoch, world.rank())
+
+    @property
+    def finished(self) -> bool:
+        """Whether no epoch is left, or the last one reached the aim of early stopping."""
+        stopped = bool(self.rows) and self.batch == 0 and self.rows[-1]["stopped_early"]
+        return self.epoch > self.config.epochs or stopped
+
+    def train_epoch(self, on_batch: Callable[[], None] | None, stop: Callable[[], bool] | None) -> None:
+        """Go on to the end of the epoch.
+
+        Raises:
+            Interrupted: after a step at which `stop` says so.
+            ValueError: if a loss or gradient is not finite, naming epoch, batch and stage.
+        """
+        config, model = self.config, self.model
+        if not self.batch:
+            seed_modules(config.seed, "epoch", self.epoch, world.rank())
+        model.link.vq_temp, model.link.symbol_temp = (
+            config.vq_temp(self.epoch),
+            config.symbol_temp(self.epoch),
+        )
+        self.learning_rate = self.bare_optimiser.param_groups[0]["lr"]
+        key = ("training", self.epoch)
+        randomness = FrameRandomness(model.link, config.seed, key, self.snr_db, config.gradient == "gumbel")
+        model.train()
+        start = 0
+        for number, (images, labels) in enumerate(self._epoch_of(self.train_loader, self.epoch)):
+            first, end, count = world.share_of(len(labels))
+            frames = Frames(start + first, start + end, count)
+            start += len(labels)
+            if number < self.batch:
+                continue
+            images, own_labels = images[first:end].to(self.fabric.device), labels[first:end]
+            figures = self._train_batch(images, own_labels.to(self.fabric.device), frames, randomness)
+            self.batch = number + 1
+            self.meter.add(figures, len(labels))
+            if on_batch is not None:
+                on_batch()
+            if stop is not None and self.batch < len(self.train_loader) and any(world.gathered(stop())):  # type: ignore[arg-type]
+                raise Interrupted(self.epoch, self.batch)
+
+    def _train_batch(
+        self, images: Tensor, labels: Tensor, frames: Frames, randomness: FrameRandomness
+    ) -> dict[str, Tensor]:
+        model, config = self.model, self.config
+        try:
+            figures = self.step(images, labels, frames, randomness, self.epoch)
+        except ValueError as error:
+            stage = nonfinite.input_stage(model, images)
+            if stage is None:
+                raise
+            raise nonfinite.diverged(self.epoch, self.batch + 1, "numbers are", stage) from error
+        if not bool(torch.isfinite(figures["loss"])):
+            stage = nonfinite.input_stage(model, images) or self.bare_step.failure
+            raise nonfinite.diverged(self.epoch, self.batch + 1, "the loss is", stage)
+        self.optimiser.zero_grad()
+        self.fabric.backward(figures["loss"])
+        norms = {**gradient_norms(model), **self.bare_step.signals.norms()}
+        if not all(bool(torch.isfinite(norm)) for norm in norms.values()):
+            stage = nonfinite.gradient_stage(model) or "the link's signals"
+            raise nonfinite.diverged(self.epoch, self.batch + 1, "the gradient is", stage)
+        if config.clip_norm is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        self.optimiser.step()
+        self.scheduler.step()
+        counts, totals = figures.pop("codeword_counts", None), figures.pop("codeword_totals", None)
+        if self.averages is not None:
+            assert counts is not None
+            assert totals is not None
+            self.averages.update(counts, totals)
+        return {**figures, **norms}
+
+    def finish_epoch(self) -> dict[str, Any]:
+        """Validate, move dead codewords, and begin the next epoch; returns the row of this one."""
+        config, link = self.config, self.model.link
+        key = ("validation",)
+        randomness = FrameRandomness(link, config.seed, key, self.snr_db)
+        phase = config.phase(self.epoch)
+        evaluation = evaluate(
+            self.model, self.validation_loader, self.snr_db, randomness, config, phase, self.epoch
+        )
+        usage = self.meter.usage()
+        restarted = 0
+        if config.restart_dead_codes and self.epoch < config.epochs:
+            generator = stream(config.seed, "restart", self.epoch)
+            latents = latents_of(self.model, self.sample)
+            dead = restart_dead_codes(
+                link.codebook, usage, config.restart_dead_codes, latents, generator, self.bare_optimiser
+            )
+            if self.averages is not None:
+                self.averages.restart(dead)
+            restarted = len(dead)
+        row = epoch_row(self.epoch, self.model, config, self.learning_rate, self.meter, evaluation, restarted)
+        findings = self.monitor.observe(row)
+        row["warnings"] = [finding.name for finding in findings if not finding.good]
+        row["findings"] = [one.as_dict() for one in findings if self.monitor.first[one.name] is one]
+        row["stopped_early"] = reached_alignment(row, config)
+        self.rows.append(row)
+        self.epoch, self.batch, self.meter = self.epoch + 1, 0, Meter()
+        return row
+
+    @staticmethod
+    def _epoch_of(loader: Loader, epoch: int) -> Loader:
+        if hasattr(loader, "set_epoch"):
+            loader.set_epoch(epoch)  # type: ignore[attr-defined]
+        return loader
+
+
+def first_images(loader: Loader, count: int) -> Tensor:
+    """The first images that a loader gives, at most `count`."""
+    parts, have = [], 0
+    for images, _ in loader:
+        parts.append(images)
+        have += len(images)
+        if have >= count:
+            break
+    return torch.cat(parts)[:count]
+
+
+def gradient_norms(model: SemanticModel) -> dict[str, Tensor]:
+    """Norm of the gradient of encoder, codebook and head."""
+    stages = {"encoder": model.encoder, "codebook": model.transceiver_dig, "head": model.head}
+    norms = {}
+    for stage, module in stages.items():
+        parameters = module.parameters() if isinstance(module, nn.Module) else ()
+        gradients = [p.grad.flatten() for p in parameters if p.grad is not None]
+        total = torch.cat(gradients).norm() if gradients else torch.zeros(())
+        norms[f"gradient_norm_{stage}"] = total
+    return norms
