@@ -60,7 +60,8 @@ class Chain(nn.Module):
         self.quantize = Quantize() if quantizer is None else quantizer
         self.code = Code(self.layout, config.bp_iterations, config.code_gradient)
         self.defects = Defects(config)
-        self.map = self.defects.map(Map(self.layout, self.modem, self.code))
+        self.deployed_map = Map(self.layout, self.modem, self.code)
+        self.map = self.defects.map(self.deployed_map)
         self.front_end = make_front_end(config)
         self.channel = make_channel(config) if channel is None else channel
         llr_quantizer = None if config.llr_bits is None else LlrQuantizer(config.llr_bits, config.llr_step)
@@ -126,10 +127,10 @@ class Chain(nn.Module):
         """[B, S] means of the symbols of distributions over the codebook, [B, N, K], without sharpening.
 
         Linear in each token's distribution, and exact on one-hot ones, where its gradient, unlike that of
-        sharpened symbols, does not vanish.
+        sharpened symbols, does not vanish. Defects of the surrogate do not touch it.
         """
         with torch.autocast(self.codebook.device.type, enabled=False):
-            return self.map.mean_symbols(assignment)
+            return self.deployed_map.mean_symbols(assignment)
 
     def _quantize(
         self,

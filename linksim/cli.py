@@ -19,8 +19,14 @@ COMMANDS = {
         "linksim_benchmarks.word_length_command:main",
         "what finite word lengths of LLRs and converters cost",
     ),
+    "compare": ("linksim_benchmarks.compare_command:main", "trainings side by side, averaged over seeds"),
     "verify": ("linksim.verify_command:main", "certify the simulator on this machine"),
     "ber": ("linksim_benchmarks.ber_command:main", "bit error rate against SNR, beside the closed form"),
+    "gradients": (
+        "linksim_benchmarks.gradients_command:main",
+        "bias, variance and cost of the gradient estimators",
+    ),
+    "step-cost": ("linksim_benchmarks.step_cost_command:main", "time and memory of a training step"),
 }
 
 USAGE_ERROR = 2

@@ -20,7 +20,7 @@ from linksim.gradients import (
 from linksim.signals import Draw, Trace
 
 Weights = Mapping[str, float | Tensor]
-HARD: Mapping[str, str] = {stage: "hard" for stage in STAGES}
+HARD: Mapping[str, str] = dict.fromkeys(STAGES, "hard")
 
 
 def hard_forward(link: Chain, latents: Tensor, draw: Draw, soft: Trace, weights: Weights) -> Trace:
@@ -73,6 +73,11 @@ def _embedding(link: Chain, values: Trace, draw: Draw, soft: Trace, weights: Wei
         embedding = embedding + per_frame(weights["surrogate"], embedding) * gradient_only(soft.embedding)
     if _counts(weights, "surrogate-at-symbols"):
         assert soft.symbols is not None
+        if link.defects.batch is not None:
+            raise ValueError(
+                "backward 'surrogate-at-symbols' needs symbols that belong to frames: leave the defect "
+                "'batch-padding' out, or take 'surrogate'"
+            )
         received = _received(link, values, gradient_only(soft.symbols), draw)
         weight = per_frame(weights["surrogate-at-symbols"], embedding)
         embedding = embedding + weight * gradient_only(received)
@@ -88,14 +93,15 @@ def _sampled(link: Chain, draw: Draw, soft: Trace, name: str) -> Trace:
     assert soft.assignment is not None
     index = sampled_index(name, soft.assignment, draw)
     values = link.run(None, index, None, draw, HARD, None, None).replace(latents=soft.latents)
-    assert values.embedding is not None
     if name == "score-function":
         through = looked_up(values, link.codebook, link.config.decision == "map")
         values = values.replace(log_probability=log_probability(soft.assignment, index))
     else:
         symbols = link.mean_symbols(relaxed_index(name, soft.assignment, index, draw))
         through = _received(link, values, gradient_only(symbols), draw)
-    return values.replace(embedding=values.embedding.detach() + gradient_only(through))
+    embedding = values.embedding
+    assert embedding is not None
+    return values.replace(embedding=embedding.detach() + gradient_only(through))
 
 
 def _received(link: Chain, values: Trace, gradient: Tensor, draw: Draw) -> Tensor:

@@ -26,6 +26,11 @@ def whole(path: str | Path) -> Iterator[Path]:
     try:
         yield aside
         aside.replace(target)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(aside)):
+            # A full disk is told without a name, a missing permission with that of the file beside.
+            raise OSError(error.errno, error.strerror, str(target)) from error
+        raise
     finally:
         aside.unlink(missing_ok=True)
 

@@ -10,7 +10,6 @@ import torch
 
 from linksim import Link, LinkConfig
 from linksim_training import SemanticModel, TrainConfig, build_model, fit
-from linksim_training.codebook import initialise_codebook
 
 NMSE = ("vq_nmse", "symbol_nmse", "feature_nmse")
 
@@ -171,17 +170,30 @@ def test_listeners(train, few, make_model):
 
 OPTIONS = {
     "surrogate": {"gradient": "surrogate"},
+    "surrogate at symbols": {"gradient": "surrogate", "surrogate_at": "symbols"},
+    "surrogate end to end": {"surrogate_at": "end-to-end"},
     "straight-through": {"gradient": "straight-through"},
     "mixed": {"gradient": "mixed", "surrogate_weight": 0.25},
+    "mixed by SNR": {"snr_db_range": (0.0, 12.0), "surrogate_weight_slope": 0.05},
+    "mixed by epoch": {"surrogate_weight_end": 1.0},
+    "Gumbel": {"gradient": "gumbel"},
+    "ReinMax": {"gradient": "reinmax"},
+    "score function": {"gradient": "score-function"},
+    "ramp": {"hardening": "ramp", "alignment_start_epoch": 1},
+    "convex ramp": {"hardening": "ramp", "hardening_blend": "convex", "alignment_start_epoch": 1},
+    "backward temperatures": {"backward_vq_temp": 0.8, "backward_symbol_temp": 0.6},
     "symmetric consistency": {"symmetric_consistency": 0.5},
-    "consistency of codewords": {"consistency_stages": ("vq",)},
-    "consistency of symbols": {"consistency_stages": ("symbol",)},
-    "consistency of all stages": {"consistency_stages": ("vq", "symbol", "features")},
+    "consistency of all stages": {"consistency_stages": ("vq", "symbol", "features"), "consistency_vq": 0.3},
     "constant learning rate": {"lr_schedule": "constant"},
+    "learning rate by phase": {"lr_schedule": "phase", "lr_end": 0.2, "lr_warmup_epochs": 1},
     "random codebook": {"random_codebook": True},
+    "moving averages": {"codebook_update": "ema", "ema_decay": 0.9, "restart_dead_codes": 0.2},
+    "clipped": {"clip_norm": 0.5},
+    "warm-ups": {"entropy_warmup_epochs": 10, "marginal_warmup_epochs": 2, "label_smoothing": 0.1},
     "phase 2 from the start": {"alignment_start_epoch": 1},
     "no phase 2": {"alignment_start_epoch": 7},
-    "other weights": {"lambda_vec": 0.5, "lambda_vq": 0.7, "lambda_sym": 0.1, "lambda_lb": 0.1},
+    "other weights": {"lambda_vec": 0.5, "lambda_vq": 0.7, "lambda_sym": 0.1, "lambda_soft": 0.1},
+    "early stop": {"early_stop": True},
     "double precision": {"precision": "64-true"},
     "mixed precision": {"precision": "bf16-mixed"},
 }
@@ -200,6 +212,30 @@ def test_options(train, make_model, option):
     assert set(changed) == set(untrained)
 
 
+ESTIMATORS = ("surrogate", "straight-through", "mixed", "gumbel", "reinmax", "score-function")
+
+
+@pytest.mark.parametrize("gradient", ESTIMATORS)
+@pytest.mark.parametrize("blend", ["frame", "convex"])
+def test_every_gradient_goes_with_every_ramp(train, few, gradient, blend):
+    settings = {"hardening": "ramp", "hardening_blend": blend, "alignment_start_epoch": 1, "epochs": 3}
+    _, history = train(train_loader=few[0][:2], gradient=gradient, **settings)
+    assert [row["hard_share"] for row in history.rows] == [0.0, 0.5, 1.0]
+    for row in history.rows:
+        assert math.isfinite(row["train"]["loss"])
+        assert row["train"]["gradient_norm_encoder"] > 0
+
+
+def test_every_option_changes_the_training(train, few):
+    """An option that is read but not used would leave the weights of the plain run."""
+    unused = ("mixed", "other weights", "no phase 2", "early stop", "warm-ups", "phase 2 from the start")
+    loaders = {"train_loader": few[0][:3], "validation_loader": few[1][:1]}
+    plain = weights(train(**loaders)[0])
+    for option in OPTIONS.keys() - set(unused):
+        other = weights(train(**loaders, **OPTIONS[option])[0])
+        assert any(not torch.equal(plain[name], other[name].float()) for name in plain), option
+
+
 @pytest.mark.parametrize("changes", [{"decision": "map"}, {"channel": "rayleigh"}, {"demapper": "maxlog"}])
 def test_links(train, make_model, changes):
     _, history = train(model=make_model(**changes))
@@ -214,14 +250,6 @@ def test_a_mixed_gradient_has_its_parts_as_limits(train):
         assert same(weights(mixed), weights(pure))
     halves, _ = train(gradient="mixed", surrogate_weight=0.5)
     assert not same(weights(halves), weights(pure))
-
-
-def test_learning_rate(train):
-    _, cosine = train(epochs=4, lr=0.01, lr_schedule="cosine")
-    _, constant = train(epochs=4, lr=0.01, lr_schedule="constant")
-    expected = [0.01 * 0.5 * (1 + math.cos(math.pi * done / 4)) for done in range(4)]
-    assert [row["lr"] for row in cosine.rows] == pytest.approx(expected)
-    assert [row["lr"] for row in constant.rows] == [0.01] * 4
 
 
 def test_own_networks_and_plain_lists():
@@ -257,29 +285,3 @@ def test_a_trained_model_can_be_trained_on(train, short_run):
     _, history = train(model=model, random_codebook=True, epochs=1)
     assert not same(weights(model), before)
     assert history.rows[0]["train"]["cls"] < short_run[1].rows[0]["train"]["cls"] - 0.2
-
-
-def test_codebook_starts_at_cluster_centres(make_model, digits):
-    """Every codeword is the mean of the latents nearest to it, and the mean distance shrinks."""
-    model = make_model().eval()
-    images = digits.x_train[:300]
-    with torch.no_grad():
-        latents = model.link.quantize.normalise(model.encoder(images)).flatten(0, 1).double()
-
-        def nearest():
-            return torch.cdist(latents, model.link.codebook.double()).min(1)
-
-        before = nearest().values.square().mean()
-        initialise_codebook(model, images, seed=1)
-        distances, index = nearest()
-        centres = torch.stack([latents[index == k].mean(0) for k in range(16)])
-    assert distances.square().mean() < 0.5 * before
-    torch.testing.assert_close(model.link.codebook.double(), centres, rtol=1e-3, atol=1e-3)
-
-
-def test_too_few_latents_for_clusters(make_model):
-    """One image four tokens wide has no sixteen clusters; the codebook stays as it was."""
-    model = make_model()
-    before = model.link.codebook.clone()
-    initialise_codebook(model, torch.zeros(3, 1, 8, 8), seed=1)
-    assert torch.equal(model.link.codebook, before)

@@ -212,3 +212,67 @@ def test_following_the_gradient_brings_the_paths_together(scene):
         optimiser.step()
         figures.append(loss.item())
     assert figures[-1] < figures[0]
+
+
+def test_label_smoothing_spreads_a_share_of_the_target(scene):
+    """Cross-entropy against (1 − s)·label + s/classes, on the path that counts and on the soft one."""
+    model, images, labels, draw = scene
+    config = TrainConfig(label_smoothing=0.3)
+    output = model(images, draw, path="hard", backward="surrogate")
+    terms = loss_terms(model, output, labels, config, "ALIGNMENT")
+    target = 0.7 * np.eye(3)[labels.numpy()] + 0.1
+    for name, logits in (("cls", output.logits), ("soft", output.surrogate_logits)):
+        expected = -(target * np.log(softmax(logits.detach().numpy()))).sum(1).mean()
+        assert terms[name].item() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("term", ["entropy", "marginal"])
+def test_warm_up_by_hand(term):
+    """λ·min(1, epoch/10), for that term alone; without a warm-up, λ from the first epoch."""
+    config = TrainConfig(**{f"lambda_{term}": 0.4, f"{term}_warmup_epochs": 10})
+    by_hand = {1: 0.04, 5: 0.2, 9: 0.36, 10: 0.4, 30: 0.4}
+    for epoch, weight in by_hand.items():
+        assert config.weight(term, epoch) == pytest.approx(weight)
+        assert TrainConfig(**{f"lambda_{term}": 0.4}).weight(term, epoch) == 0.4
+        for other in ("vec", "vq", "consistency", "soft", "sym", "lb"):
+            assert config.weight(other, epoch) == getattr(TrainConfig(), f"lambda_{other}")
+        terms = {"cls": torch.tensor(1.0), term: torch.tensor(-2.0)}
+        assert total_loss(terms, config, epoch).item() == pytest.approx(1 - 2 * weight)
+    assert total_loss(terms, config).item() == pytest.approx(1 - 2 * 0.4)
+
+
+def test_each_stage_of_the_consistency_has_its_weight(scene):
+    """The sum of the stages taken one by one; the opposite direction has the symmetric weight on top."""
+    model, images, labels, draw = scene
+    output = model(images, draw, path="hard", backward="surrogate")
+    weights = dict(zip(STAGES, (0.2, 0.5, 3.0), strict=True))
+
+    def consistency(stages, symmetric=0.0, **settings):
+        config = TrainConfig(consistency_stages=stages, symmetric_consistency=symmetric, **settings)
+        return loss_terms(model, output, labels, config, "ALIGNMENT")["consistency"].item()
+
+    named = {f"consistency_{stage}": weight for stage, weight in weights.items()}
+    one_by_one = {stage: consistency((stage,)) for stage in STAGES}
+    backwards = {stage: consistency((stage,), 1.0) - one_by_one[stage] for stage in STAGES}
+    assert consistency(STAGES, **named) == pytest.approx(sum(weights[s] * one_by_one[s] for s in STAGES))
+    assert consistency(STAGES, 0.7, **named) == pytest.approx(
+        sum(weights[s] * (one_by_one[s] + 0.7 * backwards[s]) for s in STAGES)
+    )
+    assert all(figure > 0 for figure in (*one_by_one.values(), *backwards.values()))
+
+
+def test_lambda_soft_adds_the_loss_of_the_soft_path_in_phase_2(scene):
+    model, images, labels, _ = scene
+    randomness = FrameRandomness(model.link, 0, ("test",), 3.0)
+    figures = {}
+    for weight in (0.0, 0.4):
+        step = TrainingStep(model, TrainConfig(alignment_start_epoch=2, lambda_soft=weight))
+        figures[weight] = [step(images, labels, Frames(0, B), randomness, epoch) for epoch in (1, 2)]
+    (learning, aligned), (learning_too, heavier) = figures[0.0], figures[0.4]
+    assert learning["loss"].item() == learning_too["loss"].item()
+    assert "soft" not in learning
+    added = heavier["loss"] - aligned["loss"]
+    assert added.item() == pytest.approx(0.4 * heavier["soft"].item())
+    soft = model(images, randomness.draw(0, B), path="soft")
+    expected = torch.nn.functional.cross_entropy(soft.logits, labels)
+    assert heavier["soft"].item() == pytest.approx(expected.item())

@@ -1,5 +1,6 @@
 """Checkpoints: plain tensors and plain metadata, nothing that runs code when loaded."""
 
+import io
 import pickle
 import zipfile
 from dataclasses import dataclass
@@ -44,8 +45,24 @@ def save_checkpoint(path: str | Path, model: SemanticModel, metadata: dict[str, 
         "temperatures": {"vq_temp": model.link.vq_temp, "symbol_temp": model.link.symbol_temp},
         "metadata": metadata,
     }
+    write(path, content)
+
+
+def write(path: str | Path, content: dict[str, Any]) -> None:
+    """Write plain tensors and metadata whole."""
+    buffer = io.BytesIO()  # because on a full disk torch.save says something else than that
+    torch.save(content, buffer)
     with files.whole(path) as aside:
-        torch.save(content, aside)
+        aside.write_bytes(buffer.getbuffer())
+
+
+def damaged(path: Path) -> bool:
+    """Whether an archive differs from what was written, which torch.load does not look at."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is not None
+    except Exception:  # what a damaged file makes the reader raise has no common class
+        return True
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -89,6 +106,8 @@ def _read(path: Path) -> dict[str, Any]:
         whole = False
     if not whole:
         raise ValueError(f"{path} is not a checkpoint, or is truncated")
+    if damaged(path):
+        raise ValueError(f"{path} is damaged: its content is not what was written")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

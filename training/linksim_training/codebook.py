@@ -23,14 +23,15 @@ def latents_of(model: SemanticModel, inputs: Tensor) -> Tensor:
 def initialise_codebook(model: SemanticModel, images: Tensor, seed: int) -> None:
     """Set the codebook to the k-means centres of the latents of some images.
 
-    Does nothing if the images give fewer different latents than there are codewords.
+    Does nothing if the images give fewer different latents than there are codewords, or latents that are not
+    finite, which training reports.
     """
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
-    points = latents_of(model, images).cpu().double().numpy()
-    clusters = model.link.config.codebook_size
-    if len(torch.unique(torch.from_numpy(points), dim=0)) < clusters:
+    latents = latents_of(model, images).cpu().double()
+    points, clusters = latents.numpy(), model.link.config.codebook_size
+    if not bool(torch.isfinite(latents).all()) or len(torch.unique(latents, dim=0)) < clusters:
         return
     # One thread, because the order in which threads add up their shares changes the last bits.
     with threadpool_limits(limits=1):

@@ -1,5 +1,6 @@
 """`linksim train`: two-phase training, both paths tested, the run written to a folder."""
 
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -52,21 +53,23 @@ def main(arguments: Sequence[str]) -> int | None:
         )
     request = StopRequest()
     try:
-        with progress_on(target) as progress:
+        with request.listening(), progress_on(target) as progress:
             history = _train(model, data, options, folder, target, progress, fabric, request)
             if not fabric.is_global_zero:
                 return None
+            request.at_once()
             summary = _test(data, options, folder, progress, history, fabric.device)
     except Diverged as error:
+        if not fabric.is_global_zero:  # the first process speaks for all
+            return None
         last = folder.checkpoints / "last_model.pt"
-        kept = f"; {last} holds the last good epoch" if last.is_file() else ""
+        kept = f"; {last} holds the last good epoch" if last.is_file() and not folder.replaces else ""
         raise ValueError(f"{error}{kept}") from error
-    except Interrupted as stopped:
-        if fabric.is_global_zero:
-            print(
-                f"linksim train: {stopped}; go on with: linksim train --resume --run-dir {folder.path}",
-                file=sys.stderr,
-            )
+    except (Interrupted, KeyboardInterrupt) as stopped:
+        if not fabric.is_global_zero:
+            return None
+        again = shlex.join(["linksim", "train", "--resume", "--run-dir", str(folder.path)])
+        print(f"linksim train: {str(stopped) or 'interrupted'}; go on with: {again}", file=sys.stderr)
         return 128 + (request.signal or signal.SIGINT)
     folder.write_summary(summary)
     if options.run.json is not None:
@@ -89,6 +92,7 @@ def _train(
     config, batch_size = options.config, options.run.batch_size
     train = data.loader("train", batch_size, stream(config.seed, "order"))
     metadata = {"data": data.name, "snr_db": options.run.snr_db, "options": options.as_dict()}
+    writes = fabric.is_global_zero
     state = folder.load_state() if options.run.resume else None
     done = 0 if state is None else (state["epoch"] - 1) * len(train) + state["batch"]
     training = progress.add_task("training", total=config.epochs * len(train), completed=done)
@@ -97,13 +101,14 @@ def _train(
         if state is not None:
             where = f"epoch {state['epoch']}, after {state['batch']} of {len(train)} batches"
         target.print(f"Resuming {folder.path}: {where}")
-    writes = fabric.is_global_zero
-    if writes and not folder.replaces and state is None:
-        folder.begin(options.as_dict())
+    if writes and state is not None:
+        folder.go_on()
+    elif writes and not folder.replaces:
+        folder.begin(options.as_record())
 
     def on_batch() -> None:
         if writes and folder.replaces:  # a training that fails before leaves an earlier run alone
-            folder.begin(options.as_dict())
+            folder.begin(options.as_record())
         progress.advance(training)
 
     def on_epoch(model: SemanticModel, row: dict[str, Any]) -> None:
@@ -117,20 +122,19 @@ def _train(
                 if line is not None:
                     target.print(line)
 
-    with request.listening():
-        history = fit(
-            model,
-            train,
-            data.loader("validation", VALIDATION_BATCH),
-            config,
-            snr_db=options.run.snr_db,
-            on_epoch=on_epoch,
-            on_batch=on_batch,
-            on_state=folder.save_state if writes else None,
-            state=state,
-            stop=request,
-            fabric=fabric,
-        )
+    history = fit(
+        model,
+        train,
+        data.loader("validation", VALIDATION_BATCH),
+        config,
+        snr_db=options.run.snr_db,
+        on_epoch=on_epoch,
+        on_batch=on_batch,
+        on_state=folder.save_state if writes else None,
+        state=state,
+        stop=request,
+        fabric=fabric,
+    )
     if history.aligned and writes:
         target.print("✓ Hard-soft alignment achieved!")
     return history

@@ -11,6 +11,7 @@ from torch import Tensor
 from linksim import Draw
 from linksim.evaluation import evaluating, placed
 from linksim.metrics import mismatch
+from linksim.stages.decide import Decide
 from linksim_training import world
 from linksim_training.config import TrainConfig
 from linksim_training.losses import loss_terms, total_loss
@@ -135,12 +136,21 @@ def both_paths(model: SemanticModel, latents: Tensor, draw: Draw) -> dict[str, O
     hard, soft = model.link.hard(latents, draw), model.link.soft(latents, draw)
     assert hard.posterior is not None
     assert hard.decoded_index is not None
-    codebook = model.link.codebook
+    codebook, config = model.link.codebook, model.link.config
+    posterior = hard.posterior
+    if config.decision == "radius":  # which leaves codewords out of it
+        assert hard.information_llr is not None
+        posterior = Decide(config.layout).to(codebook).soft(hard.information_llr, codebook).posterior
     receivers = {
-        "mean": model.decode(hard.replace(embedding=hard.posterior @ codebook)),
+        "mean": model.decode(hard.replace(embedding=posterior @ codebook)),
         "map": model.decode(hard.replace(embedding=codebook[hard.decoded_index])),
     }
-    return {"hard": receivers[model.link.config.decision], **receivers, "soft": model.decode(soft)}
+    as_deployed = config.arithmetic == "float" and config.decision in receivers
+    return {
+        "hard": receivers[config.decision] if as_deployed else model.decode(hard),
+        **receivers,
+        "soft": model.decode(soft),
+    }
 
 
 def _as_aligned(outputs: dict[str, Output]) -> Output:

@@ -14,25 +14,32 @@ SAMPLED_FRAMES = 500
 def expected_mean_llr(link: Link, snr_db: Snr) -> float:
     """Mean |LLR| of the hard path where all codewords are sent equally often.
 
-    By quadrature where there is a formula; behind a code, converters, an amplifier, quantized LLRs, noisy
-    channel knowledge or parts of one's own, from sampled frames.
+    By quadrature where there is a formula; where bits are not equally probable (padding, or a codebook whose
+    size is no power of two), behind a code, converters, an amplifier, quantized LLRs, noisy channel knowledge
+    or parts of one's own, from sampled frames.
 
     Args:
         link: its configuration and stages count, not its codebook.
         snr_db: Es/N0 in dB, or a range, over which the mean is taken.
     """
-    values = [snr_db] if not isinstance(snr_db, tuple) else torch.linspace(*snr_db, POINTS).tolist()
+    values = [snr_db]
+    if isinstance(snr_db, tuple):
+        low, high = snr_db
+        values = [low + (high - low) * (point + 0.5) / POINTS for point in range(POINTS)]
     one = _by_formula if has_formula(link) else _sampled
     return sum(one(link, snr) for snr in values) / len(values)
 
 
 def has_formula(link: Link) -> bool:
-    """Whether nothing but constellation, channel and demapper decides on the LLRs."""
-    config = link.config
+    """Whether nothing but constellation, channel and demapper decides on the LLRs of equally probable bits."""
+    config, layout = link.config, link.layout
+    size = config.codebook_size
+    equal_bits = size & (size - 1) == 0 and layout.information_bits % config.bits_per_symbol == 0
     plain = (config.dac_bits, config.pa_backoff_db, config.adc_bits, config.llr_bits) == (None,) * 4
     own_channel = not type(link.channel).__module__.startswith("linksim.")
     return (
         plain
+        and equal_bits
         and config.code == "none"
         and config.crc == "none"
         and not config.csi_error

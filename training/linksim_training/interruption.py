@@ -29,19 +29,26 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal = 0
+        self._at_once = False
 
     def __call__(self) -> bool:
         """Whether to stop."""
         return self.signal != 0
+
+    def at_once(self) -> None:
+        """From here on, stop at the next signal; and now, if there was one."""
+        self._at_once = True
+        if self.signal:
+            raise KeyboardInterrupt
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Inside, the first SIGINT or SIGTERM is a request; a second one stops at once."""
 
         def note(number: int, frame: FrameType | None) -> None:
-            if self.signal:
+            again, self.signal = self.signal != 0, number
+            if again or self._at_once:
                 raise KeyboardInterrupt
-            self.signal = number
 
         before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

@@ -7,6 +7,7 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from linksim.seeds import stream_seed
+from linksim_training import world
 from linksim_training.config import TrainConfig
 from linksim_training.devices import make_fabric
 from linksim_training.interruption import Interrupted
@@ -76,7 +77,7 @@ def fit(
         on_state: called with the state after every epoch, and when training is stopped, to be kept for
             `state`.
         state: of a training with the same settings, data and model, to go on from.
-        stop: asked after every training step; when it says so, training stops.
+        stop: asked after every training step and every epoch; when it says so, training stops.
         fabric: launched devices; made from the settings, and launched, if None.
 
     Returns:
@@ -104,6 +105,7 @@ def fit(
     if fabric is None:
         fabric = make_fabric(config)
         fabric.launch()
+    learns = model.link.codebook.requires_grad
     with isolated(stream_seed(config.seed, "modules"), fabric.device):
         try:
             trainer = Trainer(model, train_loader, validation_loader, config, snr_db, fabric, state)
@@ -119,7 +121,9 @@ def fit(
                     on_epoch(model, row)
                 if on_state is not None:
                     on_state(trainer.state())
+                if not trainer.finished and stop is not None and any(world.gathered(stop())):
+                    raise Interrupted(trainer.epoch, trainer.batch)
         finally:
-            model.link.codebook.requires_grad_(True)
+            model.link.codebook.requires_grad_(learns)
     model.eval()
     return History(trainer.rows)

@@ -2,12 +2,16 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 
+from linksim import Trace
 from linksim.metrics.entropy import entropy
 from linksim_training.config import TrainConfig
 from linksim_training.model import Output, SemanticModel
 from linksim_training.options.loss_weights import CONSISTENCY_STAGES
+
+SMOOTHING = 0.1
+"""Share of the assignment in the usage of codewords."""
 
 
 def loss_terms(
@@ -21,7 +25,7 @@ def loss_terms(
     sym: symbols per frame, a constant while a model has one mode.
     lb: load balance between modes, zero while a model has one mode.
     entropy: minus the conditional entropies of the assignment and of the symbols, E[H(q|z)] + E[H(p_sym)].
-    marginal: minus the marginal entropy of the assignment, H(E[q]).
+    marginal: minus the marginal entropy of the assignment, H(E[q]), or of the codewords used.
     consistency: soft against hard, in phase 2.
     soft: cross-entropy of the soft path, in phase 2.
     """
@@ -48,7 +52,7 @@ def frame_sums(
         "sym": trace.latents.new_tensor(frames * model.link.layout.symbols),
         "lb": trace.latents.new_zeros(()),
         "entropy": -_sum(entropy(trace.assignment)) - _sum(entropy(trace.symbol_probabilities)),
-        "assignment": trace.assignment.mean(1).sum(0),
+        "assignment": _marginal_source(trace, config).mean(1).sum(0),
     }
     if phase == "ALIGNMENT":
         parts.update(_consistency_sums(output, config))
@@ -127,6 +131,19 @@ def _consistency(sums: dict[str, Tensor], config: TrainConfig) -> Tensor:
                 scale = sums[f"consistency {name} scale"].clamp_min(1e-12)
                 loss = loss + weight * share * sums[f"consistency {name}"] / scale
     return loss
+
+
+def _marginal_source(trace: Trace, config: TrainConfig) -> Tensor:
+    """[B, N, K] distributions over the codebook whose mean is to have a high entropy."""
+    assert trace.assignment is not None
+    if config.marginal_of == "assignment":
+        return trace.assignment
+    soft = trace if trace.surrogate is None else trace.surrogate
+    assert soft.index is not None
+    used = one_hot(soft.index, trace.assignment.shape[-1]).to(trace.assignment.dtype)
+    used = used + trace.assignment - trace.assignment.detach()
+    # A little of the assignment keeps the logarithm of an unused codeword finite.
+    return (1 - SMOOTHING) * used + SMOOTHING * trace.assignment
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor, config: TrainConfig) -> Tensor:

@@ -107,7 +107,7 @@ class Monitor:
                 "Over-confident LLRs stop gradients: check noise variance and LLR scale of the surrogate",
             )
         before = self.rows[-2] if len(self.rows) > 1 else None
-        if before is not None and before["hard_share"] == row["hard_share"]:
+        if before is not None and before["phase"] == row["phase"]:  # else the path is another
             change = ratio / max(self.llr_ratio(before), 1e-12)
             if change > config.llr_jump_warning or change < 1 / config.llr_jump_warning:
                 yield Finding(
@@ -129,7 +129,8 @@ class Monitor:
                 "(--alignment-start-epoch), and look at the mismatch of each stage with linksim audit",
             )
         train_gap = row["train"]["accuracy"] - val["accuracy"]
-        if train_gap > config.train_gap_warning:
+        same_path = row["hard_share"] == float(row["hard_forward"])  # not while phase 2 ramps
+        if same_path and train_gap > config.train_gap_warning:
             yield Finding(
                 "train-validation-gap",
                 epoch,
@@ -182,7 +183,8 @@ class Monitor:
                 "--backward-symbol-temp 0.7",
             )
         best_hard = max(one["val"]["hard_accuracy"] for one in self.rows)
-        if epoch == config.epochs and best_hard - val["hard_accuracy"] <= SAME:
+        last = epoch == config.epochs or reached_alignment(row, config)
+        if last and best_hard - val["hard_accuracy"] <= SAME and abs(val["gap"]) <= config.gap_warning:
             yield Finding(
                 "no-collapse",
                 epoch,

@@ -38,6 +38,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "temp_freeze_floor": 0.1,
             "backward_vq_temp": 0.7,
             "backward_symbol_temp": 0.7,
+            "lambda_soft": 0.5,
+            "lambda_consistency": 0.0,
         },
     }
 )

@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from linksim import files
 from linksim_training import state as training_state
 from linksim_training.checkpoints import save_checkpoint
+from linksim_training.events import Events
 from linksim_training.model import SemanticModel
 
 RUN_FILES = (
@@ -46,7 +45,7 @@ class RunFolder:
         self._outdated: list[Path] = []
         self._rows: list[dict[str, Any]] = []
         self._best: dict[str, float] = {}
-        self._events: Any = None
+        self._events: Events | None = None
         if resume:
             return
         held = [self.path / name for name in RUN_FILES if (self.path / name).is_file()]
@@ -73,6 +72,7 @@ class RunFolder:
         for one in self._outdated:
             one.unlink(missing_ok=True)
         self._outdated = []
+        self._remove_leftovers()
         files.write_json(self.path / "config.json", config)
 
     def config(self) -> dict[str, Any] | None:
@@ -97,17 +97,34 @@ class RunFolder:
         training_state.save_state(self.checkpoints / training_state.FILE, state)
 
     def load_state(self) -> dict[str, Any] | None:
-        """What `save_state` kept last; None if nothing was."""
+        """What `save_state` kept last; None if nothing was.
+
+        Raises:
+            ValueError: if it cannot be read, or is not the state of a run.
+        """
         path = self.checkpoints / training_state.FILE
         if not path.is_file():
             return None
         state = training_state.load_state(path)
-        for row in state["rows"]:
-            self._rows.append(row)
-            for name, figure in BEST.items():
-                self._best[name] = max(self._best.get(name, -1.0), row["val"][figure])
-        self._write_rows()
+        try:
+            self._rows = list(state["rows"])
+            for row in self._rows:
+                for name, figure in BEST.items():
+                    self._best[name] = max(self._best.get(name, -1.0), float(row["val"][figure]))
+        except (LookupError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is not the state of a run: start again with --overwrite") from error
         return state
+
+    def go_on(self) -> None:
+        """After `load_state`, bring the folder to where that state was kept."""
+        self._remove_leftovers()
+        self._write_rows()
+
+    def _remove_leftovers(self) -> None:
+        """What a process killed while writing leaves behind."""
+        for path in (self.path / name for name in RUN_FILES):
+            for one in path.parent.glob(f".[0-9]*.{path.name}"):
+                one.unlink(missing_ok=True)
 
     def add_epoch(self, model: SemanticModel, row: dict[str, Any], metadata: dict[str, Any]) -> None:
         """Log an epoch and write checkpoints: the last, and the best so far of each path on validation data.
@@ -131,20 +148,13 @@ class RunFolder:
 
     def _write_events(self, row: dict[str, Any]) -> None:
         if self._events is None:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._events = SummaryWriter(str(self.path / "tensorboard"), purge_step=row["epoch"])
-        for part in ("train", "val", "mismatch"):
-            for name, value in row[part].items():
-                self._events.add_scalar(f"{part}/{name}", value, row["epoch"])
-        for name in ("vq_temp", "symbol_temp", "lr"):
-            self._events.add_scalar(f"schedule/{name}", row[name], row["epoch"])
+            self._events = Events(self.path / "tensorboard", row["epoch"])
+        parts = ("train", "val", "mismatch")
+        figures = {f"{part}/{name}": value for part in parts for name, value in row[part].items()}
+        figures |= {f"schedule/{name}": row[name] for name in ("vq_temp", "symbol_temp", "lr")}
         # A histogram of the codewords' shares of use, one entry per codeword.
-        self._events.add_histogram("codebook/usage", np.asarray(row["codebook"]["usage"]), row["epoch"])
-        self._events.flush()
+        self._events.write(row["epoch"], figures, {"codebook/usage": row["codebook"]["usage"]})
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        """Write `summary.json` and close the events."""
+        """Write `summary.json`."""
         files.write_json(self.path / "summary.json", summary)
-        if self._events is not None:
-            self._events.close()

@@ -1,12 +1,11 @@
 """The state of a training between two steps, as a file that a killed run goes on from."""
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from linksim import files
+from linksim_training import checkpoints
 
 FORMAT = "linksim training state 1"
 FILE = "training_state.pt"
@@ -18,8 +17,7 @@ MAX_BYTES = 2**33
 
 def save_state(path: str | Path, state: dict[str, Any]) -> None:
     """Write a state whole."""
-    with files.whole(path) as aside:
-        torch.save({"format": FORMAT, **state}, aside)
+    checkpoints.write(path, {"format": FORMAT, **state})
 
 
 def load_state(path: str | Path) -> dict[str, Any]:
@@ -34,10 +32,13 @@ def load_state(path: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(f"no such training state: {path}")
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"{path} is larger than {MAX_BYTES} bytes, the limit for a training state")
+    unreadable = f"{path} is not a readable training state: start again with --overwrite"
+    if checkpoints.damaged(path):
+        raise ValueError(unreadable)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, OSError) as error:
-        raise ValueError(f"{path} is not a readable training state: start again with --overwrite") from error
+    except Exception as error:  # what a damaged file makes the reader raise has no common class
+        raise ValueError(unreadable) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT or not state.keys() >= KEYS:
         raise ValueError(f"{path} is not a training state of this version: start again with --overwrite")
     return state

@@ -15,6 +15,8 @@ from linksim_training.randomness import FrameRandomness
 from linksim_training.score import with_score
 from linksim_training.signal_gradients import SignalGradients
 
+CODEWORD_SUMS = ("codeword_counts", "codeword_totals")
+
 
 class Frames(NamedTuple):
     """Which frames of an epoch a process transmits, and whether they count.
@@ -59,11 +61,12 @@ class TrainingStep(nn.Module):
             epoch: decides phase, weights and temperatures.
 
         Returns:
-            "loss", the terms of it, and the figures of `Meter`, each over the frames of all processes.
+            "loss", the terms of it, and the figures of `Meter`, each over the frames of all processes; for
+            moving averages, "codeword_counts" and "codeword_totals" are sums over them, not means.
         """
         config, phase = self.config, self.config.phase(epoch)
         with randomness.dropout(self.model, frames.start, frames.end):
-            output = self._transmit(images, labels, frames, randomness, epoch)
+            output = world.together(lambda: self._transmit(images, labels, frames, randomness, epoch))
         self.signals.watch(output)
         measured = measured_sums(output, labels)
         if config.codebook_update == "ema":
@@ -79,7 +82,8 @@ class TrainingStep(nn.Module):
             loss = loss + score - score.detach()  # a gradient, not a loss
         if not bool(torch.isfinite(loss)):
             self.failure = nonfinite.output_stage(output, terms)
-        return {"loss": loss, **terms, **{name: sums[name] / sums["frames"] for name in measured}}
+        means = {name: sums[name] / (1 if name in CODEWORD_SUMS else sums["frames"]) for name in measured}
+        return {"loss": loss, **terms, **means}
 
     def _codeword_sums(self, output: Output) -> dict[str, Tensor]:
         """[K] number and [K, D] sum of the latents nearest to each codeword."""

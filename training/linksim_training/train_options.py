@@ -91,6 +91,10 @@ class TrainOptions:
             "training": self.config.as_dict(),
         }
 
+    def as_record(self) -> dict[str, Any]:
+        """What a resumed run starts from: that, and whether it trains the baseline."""
+        return {**self.as_dict(), "skip_noiseless": self.run.skip_noiseless}
+
     def take(self, settings: Mapping[str, Any]) -> None:
         """Set options of the trainer and the link by name."""
         link = {name: value for name, value in settings.items() if name in self.link.as_dict()}
@@ -121,7 +125,7 @@ def read_options(arguments: Sequence[str]) -> TrainOptions:
     if preset is not None:
         options.run.preset = checks.one_of("--preset", preset, PRESETS)  # type: ignore[assignment]
         options.take(PRESETS[preset])
-    options = parse(TrainOptions, arguments, "train", default=options)
+    options = parse(TrainOptions, _without_idle_flags(arguments, options), "train", default=options)
     checks.whole("--batch-size", options.run.batch_size, 1)
     checks.whole("--threads", options.run.threads, 1, 1024)
     checks.real("--snr-db", options.run.snr_db)
@@ -136,6 +140,7 @@ def _take_run(options: TrainOptions, recorded: dict[str, Any], folder: str) -> N
     try:
         for name in ("dataset", "preset", "batch_size", "threads", "snr_db"):
             setattr(options.run, name, recorded[name])
+        options.run.skip_noiseless = bool(recorded.get("skip_noiseless", False))
         options.take({**recorded["link"], **recorded["training"]})
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
@@ -167,8 +172,19 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _last(arguments: Sequence[str], option: str) -> str | None:
     """The last value given to an option, as in "--option value" or "--option=value"."""
-    words = [
-        word for one in arguments for word in (one.split("=", 1) if one.startswith(f"{option}=") else [one])
-    ]
-    given = [value for word, value in pairwise(words) if word == option]
+    words = [word for one in arguments for word in (one.split("=", 1) if one.startswith("--") else [one])]
+    given = [value for word, value in pairwise(words) if word.replace("_", "-") == option]
     return given[-1] if given else None
+
+
+def _without_idle_flags(arguments: Sequence[str], options: TrainOptions) -> list[str]:
+    """Leave out flags that the preset or the run has set already, which are no options of the parser."""
+    idle = set()
+    for group in (getattr(options, name) for name in GROUPS):
+        for one in fields(group):
+            value = getattr(group, one.name)
+            if isinstance(value, bool):
+                idle.add(f"--{'' if value else 'no_'}{one.name}".replace("_", "-"))
+    if options.run.skip_noiseless:
+        idle.add("--skip-noiseless")
+    return [word for word in arguments if word.replace("_", "-") not in idle]

@@ -1,6 +1,8 @@
 """The two-phase training loop, step by step, with a state that it can go on from."""
 
+import math
 from collections.abc import Callable, Iterable, Sized
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -29,6 +31,8 @@ from linksim_training.step import Frames, TrainingStep
 
 Loader = Iterable[tuple[Tensor, Tensor]]
 KMEANS_IMAGES = 2000
+CHECKED_IMAGES = 64
+LONGEST_REASON = 400
 
 
 class Trainer:
@@ -77,8 +81,8 @@ class Trainer:
             self._restore(state)
 
     def state(self) -> dict[str, Any]:
-        """Everything that the rest of the training depends on, as plain values and tensors."""
-        return {
+        """Everything that the rest of the training depends on, as plain values and tensors of its own."""
+        state = {
             "epoch": self.epoch,
             "batch": self.batch,
             "meter": self.meter.state() if self.batch else None,
@@ -89,14 +93,26 @@ class Trainer:
             "random": torch.get_rng_state(),
             "rows": self.rows,
         }
+        return deepcopy(state)
 
     def _restore(self, state: dict[str, Any]) -> None:
+        try:
+            self._take(deepcopy(state))
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:LONGEST_REASON]
+            raise ValueError(f"the training state does not fit this training: {reason}") from error
+
+    def _take(self, state: dict[str, Any]) -> None:
         self.epoch, self.batch = int(state["epoch"]), int(state["batch"])
         self.meter = Meter(state["meter"])
         self.rows = list(state["rows"])
+        batches, done = len(self.train_loader), int(state["scheduler"]["last_epoch"])  # type: ignore[arg-type]
+        if not 0 <= self.batch < batches or done != (self.epoch - 1) * batches + self.batch:
+            raise ValueError(f"epoch {self.epoch}, batch {self.batch} of {batches}, step {done}")
+        if [row["epoch"] for row in self.rows] != list(range(1, self.epoch)):
+            raise ValueError(f"epoch {self.epoch} after {len(self.rows)} epochs")
         self.model.load_state_dict(state["model"])
         self.bare_optimiser.load_state_dict(state["optimiser"])
-        done = int(state["scheduler"]["last_epoch"])
         self.scheduler.last_epoch = done
         for group, base, factor in zip(
             self.bare_optimiser.param_groups,
@@ -161,12 +177,14 @@ class Trainer:
         try:
             figures = self.step(images, labels, frames, randomness, self.epoch)
         except ValueError as error:
-            stage = nonfinite.input_stage(model, images)
+            stages = world.gathered(nonfinite.input_stage(model, images))
+            stage = next((stage for stage in stages if stage is not None), None)
             if stage is None:
                 raise
             raise nonfinite.diverged(self.epoch, self.batch + 1, "numbers are", stage) from error
         if not bool(torch.isfinite(figures["loss"])):
-            stage = nonfinite.input_stage(model, images) or self.bare_step.failure
+            stages = world.gathered(nonfinite.input_stage(model, images) or self.bare_step.failure)
+            stage = min(stages, key=lambda stage: stage.startswith("the loss"))  # which all processes share
             raise nonfinite.diverged(self.epoch, self.batch + 1, "the loss is", stage)
         self.optimiser.zero_grad()
         self.fabric.backward(figures["loss"])
@@ -186,14 +204,10 @@ class Trainer:
         return {**figures, **norms}
 
     def finish_epoch(self) -> dict[str, Any]:
-        """Validate, move dead codewords, and begin the next epoch; returns the row of this one."""
+        """Move dead codewords, validate, and begin the next epoch; returns the row of this one."""
         config, link = self.config, self.model.link
         key = ("validation",)
         randomness = FrameRandomness(link, config.seed, key, self.snr_db)
-        phase = config.phase(self.epoch)
-        evaluation = evaluate(
-            self.model, self.validation_loader, self.snr_db, randomness, config, phase, self.epoch
-        )
         usage = self.meter.usage()
         restarted = 0
         if config.restart_dead_codes and self.epoch < config.epochs:
@@ -205,6 +219,17 @@ class Trainer:
             if self.averages is not None:
                 self.averages.restart(dead)
             restarted = len(dead)
+        phase = config.phase(self.epoch)
+        if not bool(torch.isfinite(latents_of(self.model, self.sample[:CHECKED_IMAGES])).all()):
+            stage = nonfinite.input_stage(self.model, self.sample[:CHECKED_IMAGES]) or "the latents"
+            raise nonfinite.diverged(self.epoch, self.batch, "after the step, numbers are", stage)
+        evaluation = evaluate(
+            self.model, self.validation_loader, self.snr_db, randomness, config, phase, self.epoch
+        )
+        figures = {**self.meter.result(), **evaluation.figures, **evaluation.mismatch}
+        stage = next((name for name, figure in figures.items() if not math.isfinite(figure)), None)
+        if stage is not None:
+            raise nonfinite.diverged(self.epoch, self.batch, "the epoch's figures are", stage)
         row = epoch_row(self.epoch, self.model, config, self.learning_rate, self.meter, evaluation, restarted)
         findings = self.monitor.observe(row)
         row["warnings"] = [finding.name for finding in findings if not finding.good]

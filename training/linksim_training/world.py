@@ -1,10 +1,13 @@
 """Processes that train together: who has which frames, and sums over all of them."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+Result = TypeVar("Result")
 
 
 def size() -> int:
@@ -62,6 +65,21 @@ def sums(parts: dict[str, Tensor]) -> dict[str, Tensor]:
     assert isinstance(packed, Tensor)
     pieces = packed.split([part.numel() for part in parts.values()])
     return {name: piece.view_as(part) for (name, part), piece in zip(parts.items(), pieces, strict=True)}
+
+
+def together(function: Callable[[], Result]) -> Result:
+    """What a function returns; a ValueError in one process is one in all, so that none waits for another."""
+    if size() == 1:
+        return function()
+    result, failure = None, None
+    try:
+        result = function()
+    except ValueError as error:
+        failure = error
+    reasons = [reason for reason in gathered(None if failure is None else str(failure)) if reason is not None]
+    if reasons:
+        raise ValueError(reasons[0]) from failure
+    return result  # type: ignore[return-value]
 
 
 def gathered(value: Any) -> list[Any]:

@@ -55,12 +55,13 @@ def constellation_ber(
     >>> f"{constellation_ber([3, 1, -3, -1], 7.0, demapper='maxlog'):.4f}"  # Gray-labelled PAM
     '0.0588'
     """
-    labelled = _labelled(_flat(points).tobytes())
+    labelled = _labelled(flat_points(points).tobytes())
     snr, k = signal_to_noise(snr_db), rice_factor(channel, rician_k)
     return (nearest_rate if nearest_only(demapper) else most_probable_rate)(labelled, snr, k)
 
 
-def _flat(points: ArrayLike) -> NDArray[np.complex128]:
+def flat_points(points: ArrayLike) -> NDArray[np.complex128]:
+    """A labelled point set as a [2^m] array; ValueError if it is none."""
     try:
         array = np.asarray(points, dtype=np.complex128)
     except (TypeError, ValueError) as error:

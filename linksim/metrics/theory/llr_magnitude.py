@@ -10,7 +10,7 @@ from scipy import special
 from linksim import checks
 from linksim.config import CHANNELS, MODULATIONS
 from linksim.metrics.theory.arguments import nearest_only, rice_factor, signal_to_noise
-from linksim.metrics.theory.custom import _flat
+from linksim.metrics.theory.custom import flat_points
 from linksim.metrics.theory.quadrature import legendre_nodes
 
 Array = NDArray[np.float64]
@@ -110,7 +110,7 @@ def _points(modulation: str, bits: int, constellation: ArrayLike | None) -> Plan
         return points
     if constellation is None:
         raise ValueError("modulation 'custom' needs the points: give constellation=points")
-    points = _flat(constellation)
+    points = flat_points(constellation)
     if len(points) != 2**bits:
         raise ValueError(f"bits_per_symbol={bits} takes {2**bits} points, got {len(points)}")
     largest = np.abs(points).max()

@@ -20,6 +20,9 @@ class LossWeights:
     """Bonus on the conditional entropy of assignment and symbols."""
     lambda_marginal: float = 0.5
     """Bonus on the marginal entropy of the assignment, which keeps codewords alive."""
+    marginal_of: Literal["assignment", "usage"] = "assignment"
+    """Whose marginal entropy is rewarded: that of the soft assignment, or that of the codewords really used,
+    with the gradient of the assignment."""
     lambda_consistency: float = 0.5
     """Soft-hard consistency, in phase 2."""
     lambda_soft: float = 0.0
@@ -55,6 +58,7 @@ class LossWeights:
         self.consistency_stages = tuple(self.consistency_stages)
         for stage in CONSISTENCY_STAGES:
             checks.real(f"consistency_{stage}", getattr(self, f"consistency_{stage}"), least=0)
+        checks.one_of("marginal_of", self.marginal_of, ("assignment", "usage"))
         for name in ("entropy_warmup_epochs", "marginal_warmup_epochs"):
             checks.whole(name, getattr(self, name), 0)
         checks.real("label_smoothing", self.label_smoothing, least=0, most=1)
