@@ -61,6 +61,8 @@ def blended(hard: Trace, soft: Trace, share: Tensor) -> Trace:
         if isinstance(mine, Tensor) and isinstance(other, Tensor):
             choice = (share >= 0.5).reshape(-1, *[1] * (mine.dim() - 1))
             signals[name] = torch.where(choice, mine, other)
+    if hard.log_probability is not None:  # indices of a frame that is sent softly decide nothing
+        signals["log_probability"] = hard.log_probability * (share > 0)
     return hard.replace(**{**signals, "embedding": mixed})
 
 

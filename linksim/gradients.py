@@ -27,9 +27,13 @@ def backward_weights(backward: Backward, frames: int) -> dict[str, float | Tenso
         frames: B.
 
     Raises:
-        TypeError: if a weight is not a number.
+        TypeError: if `backward` is neither, or a weight is not a number.
         ValueError: if a name is unknown, a weight negative or of the wrong shape, or names do not mix.
     """
+    if not isinstance(backward, (str, Mapping)):
+        raise TypeError(
+            f"backward must be a name or weights of several by name, got {type(backward).__name__}"
+        )
     if isinstance(backward, str) and backward in SAMPLED:
         return {backward: 1.0}
     weights = {backward: 1.0} if isinstance(backward, str) else dict(backward)
@@ -101,7 +105,7 @@ def relaxed_index(name: str, assignment: Tensor, index: Tensor, draw: Draw) -> T
     approximation of the gradient of the expectation (Liu et al., Bridging Discrete and Backpropagation:
     Straight-Through and Beyond, 2023, algorithm 2).
     """
-    chosen = torch.nn.functional.one_hot(index, assignment.shape[-1]).to(assignment.dtype)
+    chosen = torch.zeros_like(assignment).scatter_(-1, index.unsqueeze(-1), 1.0)
     if name == "gumbel":
         return chosen + gradient_only(_perturbed(assignment, draw).softmax(-1))
     logits = _log(assignment)

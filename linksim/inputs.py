@@ -35,6 +35,23 @@ def check_snr(snr_db: float | Tensor, frames: int, dtype: torch.dtype) -> Tensor
     return snr.expand(frames)
 
 
+def check_share(share: Tensor, frames: int) -> None:
+    """Check shares of the hard path.
+
+    Raises:
+        TypeError: unless it is a tensor.
+        ValueError: unless it has one number from 0 to 1 per frame.
+    """
+    if not isinstance(share, Tensor):
+        raise TypeError(
+            f"forward must be 'hard', 'soft' or a tensor of one share per frame, got {type(share).__name__}"
+        )
+    if share.shape != (frames,):
+        raise ValueError(f"forward must hold one share per frame, [{frames}], got shape {list(share.shape)}")
+    if not bool(((share >= 0) & (share <= 1)).all()):
+        raise ValueError(f"forward must hold shares from 0 to 1, got {share.min():g} to {share.max():g}")
+
+
 def check_input(
     config: LinkConfig, latents: Tensor | None, index: Tensor | None, bits: Tensor | None, draw: Draw | None
 ) -> Draw:

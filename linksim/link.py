@@ -11,7 +11,7 @@ from linksim.chain import STAGES, Chain
 from linksim.config import LinkConfig
 from linksim.estimators import blended, hard_forward, soft_forward
 from linksim.gradients import Backward, backward_weights
-from linksim.inputs import check_snr
+from linksim.inputs import check_share, check_snr
 from linksim.signals import Draw, Trace
 from linksim.stages.channel import Channel
 from linksim.stages.quantize import Quantize
@@ -219,11 +219,8 @@ class Link(Chain):
         weights = backward_weights(backward, len(draw))
         if isinstance(forward, str):
             checks.one_of("forward", forward, PATHS)
-        elif forward.shape != (len(draw),) or not bool(((forward >= 0) & (forward <= 1)).all()):
-            raise ValueError(
-                f"forward must be 'hard', 'soft' or one share from 0 to 1 per frame, [{len(draw)}], got "
-                f"shape {list(forward.shape)}"
-            )
+        else:
+            check_share(forward, len(draw))
         soft = self.soft(
             latents,
             draw,

@@ -124,8 +124,8 @@ def _expected_loss(problem: Problem, latents: Tensor, draw: Draw, lambda_vec: fl
     soft = model.link.soft(latents, draw)
     assert soft.assignment is not None
     assert soft.latents is not None
-    index, repeated = problem.tuples.repeat(len(latents), 1), repeated(draw, count)
-    trace = model.link.hard(index=index, draw=repeated)
+    index = problem.tuples.repeat(len(latents), 1)
+    trace = model.link.hard(index=index, draw=repeated(draw, count))
     assert trace.embedding is not None
     labels = problem.labels.repeat_interleave(count)
     loss = cross_entropy(model.decode(trace).logits, labels, reduction="none")

@@ -193,7 +193,11 @@ def time_rows(
 
 
 def memory_rows(
-    sizes: StepSizes, settings: Mapping[str, Any], seed: int, advance: Step = lambda: None
+    sizes: StepSizes,
+    settings: Mapping[str, Any],
+    seed: int,
+    advance: Step = lambda: None,
+    phases: Sequence[int] = (1, 2),
 ) -> list[dict[str, Any]]:
     """A row for a step of each phase: peak resident memory in MiB, and what was there before the model.
 
@@ -203,7 +207,7 @@ def memory_rows(
         ValueError: if that process fails, as for want of memory.
     """
     rows = []
-    for phase in (1, 2):
+    for phase in phases:
         task = json.dumps([asdict(sizes), dict(settings), phase, seed])
         command = "from linksim_benchmarks.step_cost import report_memory; report_memory()"
         result = subprocess.run(

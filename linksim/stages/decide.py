@@ -91,7 +91,8 @@ class Decide(nn.Module):
             index = scores.masked_fill(excluded, -torch.inf).argmax(-1)
             posterior, embedding = self.integer.mean(scores, logits, excluded, codebook)
             return Decision(posterior, index, embedding)
-        logits = logits.masked_fill(self._excluded(per_token, logits), -torch.inf)
+        if self.decision == "radius":  # others leave none out; a copy and a mask are large
+            logits = logits.masked_fill(self._excluded(per_token, logits), -torch.inf)
         posterior = logits.softmax(-1).to(llr.dtype)
         return Decision(posterior, logits.argmax(-1), posterior @ codebook)
 

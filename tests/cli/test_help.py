@@ -11,10 +11,15 @@ OPTIONS = {
     "train": "--dataset --preset --run-dir --overwrite --json --quiet --seed --epochs --batch-size --lr "
     "--alignment-start-epoch --temp-freeze-floor --lambda-entropy --lambda-consistency --lambda-marginal "
     "--lambda-vec --lambda-sym --lambda-vq --lambda-lb "
+    "--hardening --early-stop --entropy-warmup-epochs --snr-db-range --gradient --consistency-stages "
+    "--defects --codebook-update --restart-dead-codes --lr-schedule --clip-norm --vq-entropy-warning "
     "--tokens --codebook-size --embedding-dim --bits-per-symbol --channel --snr-db",
     "audit": "--snr-db --vq-temp --symbol-temp --seed --json --out --quiet",
     "accuracy": "--snr-db --paths --vq-temp --symbol-temp --seed --json --out --quiet",
     "ber": "--bits-per-symbol --channel --ebno-db --snr-db --max-bits --seed --json --out --quiet",
+    "gradients": "--snr-db --vq-temp --problems --steps --skip-cost --seed --json --out --quiet",
+    "step-cost": "--steps --batch-size --memory --frames --tokens --codebook-size --bits-per-symbol "
+    "--seed --json --quiet",
 }
 
 

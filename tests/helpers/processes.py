@@ -1,10 +1,11 @@
-"""`linksim` commands in real processes: forked from one that has imported everything, so that many are cheap."""
+"""`linksim` commands in real processes, forked from one that has imported everything, hence cheap."""
 
 import multiprocessing
 import os
 import resource
 import shlex
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -59,6 +60,10 @@ class Command:
         if self.process.is_alive():
             os.kill(self.process.pid, number)
 
+    def let_run(self, seconds):
+        """Wait for that long, or until it ends."""
+        self.process.join(seconds)
+
     def wait_until(self, condition):
         """Look every 2 ms; returns whether the condition held before the process ended."""
         end = time.monotonic() + PATIENCE
@@ -73,6 +78,16 @@ class Command:
 def run(words, folder, **options):
     """Run a command to its end."""
     return Command(words, folder, **options).wait()
+
+
+def start_alone(words, printed, **options):
+    """Start `python -m linksim.cli`, a process that is not forked and imports everything itself."""
+    launched = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "LOCAL_RANK", "NODE_RANK")
+    environment = {name: value for name, value in os.environ.items() if name not in launched}
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with printed.open("w") as file:
+        command = [sys.executable, "-m", "linksim.cli", *map(str, words)]
+        return subprocess.Popen(command, env=environment, stdout=file, stderr=file, **options)
 
 
 def lines_of(path):

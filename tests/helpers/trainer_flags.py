@@ -18,6 +18,7 @@ FLAGS = [
     ("R2", "--backward-vq-temp", "0.8", 0.8),
     ("R2", "--backward-symbol-temp", "0.9", 0.9),
     ("R3", "--lambda-marginal", "0.03", 0.03),
+    ("R3", "--marginal-of", "usage", "usage"),
     ("R3", "--lambda-soft", "0.15", 0.15),
     ("R3", "--marginal-warmup-epochs", "4", 4),
     ("R3", "--label-smoothing", "0.05", 0.05),

@@ -11,7 +11,7 @@ HEALTHY = {
     "symbol_marginal_entropy": 2.7,
     "consistency": 0.02,
     "feature_nmse": 0.005,
-    "gradient_norm_latents": 0.02,
+    "gradient_norm_assignment": 0.02,
     "gradient_norm_embedding": 0.03,
 }
 
@@ -29,7 +29,7 @@ def row(epoch, phase="ALIGNMENT", *, mean_llr=1.0, hard_share=None, **changes):
         "hard_share": float(aligned) if hard_share is None else hard_share,
         "train": {
             "accuracy": figures["train_accuracy"],
-            "gradient_norm_latents": figures["gradient_norm_latents"],
+            "gradient_norm_assignment": figures["gradient_norm_assignment"],
             "gradient_norm_embedding": figures["gradient_norm_embedding"],
         },
         "val": {

@@ -87,7 +87,14 @@ def row(epoch, soft, hard):
     """What an epoch logs, as far as a run folder needs it."""
     val = {"soft_accuracy": soft, "hard_accuracy": hard}
     schedule = {"vq_temp": 1.0, "symbol_temp": 1.0, "lr": 0.1}
-    return {"epoch": epoch, **schedule, "train": {"loss": 1.0}, "val": val, "mismatch": {}, "codebook": {"usage": [0.5, 0.5]}}
+    return {
+        "epoch": epoch,
+        **schedule,
+        "train": {"loss": 1.0},
+        "val": val,
+        "mismatch": {},
+        "codebook": {"usage": [0.5, 0.5]},
+    }
 
 
 def test_best_of_each_path_and_last(make_model, tmp_path):

@@ -75,7 +75,8 @@ def test_moving_averages_against_a_loop():
         averages.update(torch.from_numpy(counts), torch.from_numpy(sums))
         for k in range(4):
             number[k] = 0.9 * number[k] + 0.1 * sum(1 for i in index if i == k)
-            total[k] = 0.9 * total[k] + 0.1 * sum((z for z, i in zip(latents, index, strict=True) if i == k), 0)
+            nearest = [z for z, i in zip(latents, index, strict=True) if i == k]
+            total[k] = 0.9 * total[k] + 0.1 * sum(nearest, np.zeros(3))
         everything = sum(number)
         for k in range(4):
             smoothed = (number[k] + 1e-5) / (everything + 4 * 1e-5) * everything
@@ -239,7 +240,7 @@ def test_moved_codewords_are_where_the_latents_are(make_model, few):
 
 
 def test_what_is_validated_is_what_is_kept(make_model, few):
-    """The model that an epoch hands over has the accuracy of its row, also where codewords have just moved."""
+    """The model that an epoch hands over is the one of its row, also where codewords have just moved."""
     model, seen = make_model(), []
     with torch.no_grad():
         model.link.codebook[1:] += 50

@@ -187,6 +187,7 @@ OPTIONS = {
     "constant learning rate": {"lr_schedule": "constant"},
     "learning rate by phase": {"lr_schedule": "phase", "lr_end": 0.2, "lr_warmup_epochs": 1},
     "random codebook": {"random_codebook": True},
+    "marginal entropy of usage": {"marginal_of": "usage"},
     "moving averages": {"codebook_update": "ema", "ema_decay": 0.9, "restart_dead_codes": 0.2},
     "clipped": {"clip_norm": 0.5},
     "warm-ups": {"entropy_warmup_epochs": 10, "marginal_warmup_epochs": 2, "label_smoothing": 0.1},

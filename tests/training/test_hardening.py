@@ -1,4 +1,4 @@
-"""The ramp of phase 2, the temperatures that gradients come from, the surrogate's share, the SNR of frames."""
+"""The ramp of phase 2, temperatures that gradients come from, the surrogate's share, the SNR of frames."""
 
 import math
 

@@ -276,3 +276,19 @@ def test_lambda_soft_adds_the_loss_of_the_soft_path_in_phase_2(scene):
     soft = model(images, randomness.draw(0, B), path="soft")
     expected = torch.nn.functional.cross_entropy(soft.logits, labels)
     assert heavier["soft"].item() == pytest.approx(expected.item())
+
+
+def test_the_marginal_entropy_of_the_codewords_used(scene):
+    """That of nine tenths of what is sent and a tenth of the assignment; with the assignment's gradient."""
+    model, images, labels, draw = scene
+    output = model(images, draw, path="hard", backward="surrogate")
+    terms = loss_terms(model, output, labels, TrainConfig(marginal_of="usage"), "ALIGNMENT")
+    reference = Reference(model, images, output.trace)
+    used = (0.9 * np.eye(K)[reference.index] + 0.1 * reference.q).mean((0, 1))
+    assert terms["marginal"].item() == pytest.approx(-entropy(used), rel=1e-9)
+    by_hand = (output.trace.assignment.mean((0, 1)) * torch.from_numpy(np.log(used) + 1)).sum()
+    found, expected = (
+        torch.autograd.grad(loss, model.link.codebook, retain_graph=True)[0]
+        for loss in (terms["marginal"], by_hand)
+    )
+    torch.testing.assert_close(found, expected)

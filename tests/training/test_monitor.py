@@ -41,7 +41,13 @@ def test_a_healthy_training_shows_nothing_until_its_good_end():
     assert found == [[]] * 29 + [["no-collapse"]]
 
 
-THRESHOLDS = {"relative": 0.75 * math.log(64), "collapse": 1.0, "phase-1": 1.5, "diverse": 2.0, "healthy": 3.0}
+THRESHOLDS = {
+    "relative": 0.75 * math.log(64),
+    "collapse": 1.0,
+    "phase-1": 1.5,
+    "diverse": 2.0,
+    "healthy": 3.0,
+}
 
 
 @pytest.mark.parametrize("name", THRESHOLDS)
@@ -67,7 +73,11 @@ def test_the_thresholds_of_the_note_are_in_nats():
     [
         ({"marginal_entropy": 0.5 * math.log(64)}, {"vq_entropy_share": 0.5}, "entropy-collapse"),
         ({"symbol_marginal_entropy": math.log(16) / 2}, {}, "symbol-entropy-collapse"),
-        ({"symbol_marginal_entropy": 0.3 * math.log(16)}, {"symbol_entropy_share": 0.3}, "symbol-entropy-collapse"),
+        (
+            {"symbol_marginal_entropy": 0.3 * math.log(16)},
+            {"symbol_entropy_share": 0.3},
+            "symbol-entropy-collapse",
+        ),
     ],
 )
 def test_entropies_below_their_share(changes, settings, finding):
@@ -93,7 +103,7 @@ def test_llr_jump_up_and_down(change):
 
 
 def test_no_llr_jump_where_validation_goes_over_to_the_hard_path():
-    """Also with a ramp, whose first epoch of phase 2 trains as softly as phase 1; within phase 2 it counts."""
+    """Also with a ramp, whose first epoch trains as softly as phase 1; within phase 2 jumps count."""
     for share in (0.0, 1.0):
         rows = [row(1, "LEARNING", mean_llr=0.6), row(2, mean_llr=1.0, hard_share=share)]
         assert names(rows, epochs=9, alignment_start_epoch=2) == [[], []]
@@ -125,10 +135,16 @@ def test_train_validation_gap():
 
 def test_phase_2_drop():
     """Three points below the best epoch of phase 1, whichever that was."""
-    rows = [row(1, "LEARNING", accuracy=0.8), row(2, "LEARNING", accuracy=0.91), row(3, "LEARNING", accuracy=0.85)]
+    rows = [
+        row(1, "LEARNING", accuracy=0.8),
+        row(2, "LEARNING", accuracy=0.91),
+        row(3, "LEARNING", accuracy=0.85),
+    ]
     assert last([*rows, row(4, accuracy=0.8799)]) == ["phase-2-drop"]
     assert last([*rows, row(4, accuracy=0.8801)]) == []
-    assert last([row(4, accuracy=0.9), row(5, accuracy=0.1, train_accuracy=0.1)]) == [], "no phase 1 to compare with"
+    assert last([row(4, accuracy=0.9), row(5, accuracy=0.1, train_accuracy=0.1)]) == [], (
+        "no phase 1 to compare with"
+    )
     assert "phase-2-drop" not in last([*rows, row(4, "LEARNING", accuracy=0.5)])
 
 
@@ -145,14 +161,26 @@ def test_consistency_that_does_not_decrease():
 
 @pytest.mark.parametrize("kind", ["vq_temp", "symbol_temp"])
 def test_vanishing_gradients_at_low_temperature(kind):
-    def shown(share, temperature):
-        norms = {"gradient_norm_latents": share * 0.03, "gradient_norm_embedding": 0.03}
-        return last([row(1, **norms, **{kind: temperature})])
+    def shown(share, temperature, **settings):
+        norms = {"gradient_norm_assignment": share * 0.03, "gradient_norm_embedding": 0.03}
+        return last([row(1, "LEARNING", **norms, **{kind: temperature})], **settings)
 
     assert shown(0.99e-3, 0.49) == ["vanishing-gradients"]
     assert shown(1.01e-3, 0.49) == []
     assert shown(0.99e-3, 0.5) == []
     assert shown(0.0, 0.1) == ["vanishing-gradients"]
+    assert shown(0.0, 0.1, **{f"backward_{kind}": 0.5}) == [], "a warm backward pass"
+    assert shown(0.0, 0.1, **{f"backward_{kind}": 0.4}) == ["vanishing-gradients"]
+
+
+def test_other_gradients_than_the_soft_path_do_not_vanish_with_it():
+    def shown(gradient):
+        return last([row(1, gradient_norm_assignment=0.0, vq_temp=0.1)], gradient=gradient)
+
+    for gradient in ("mixed", "straight-through", "score-function"):
+        assert shown(gradient) == []
+    for gradient in ("surrogate", "gumbel", "reinmax"):
+        assert shown(gradient) == ["vanishing-gradients"]
 
 
 def test_good_news_needs_a_last_epoch_as_good_as_the_best_and_no_collapse():
@@ -169,7 +197,9 @@ def test_good_news_needs_a_last_epoch_as_good_as_the_best_and_no_collapse():
 
 
 def test_good_news_also_where_training_stops_early():
-    assert names([row(e) for e in (20, 21)], early_stop=True, early_stop_accuracy=0.85) == [["no-collapse"]] * 2
+    settings = {"early_stop": True, "early_stop_accuracy": 0.85}
+    assert last([row(20)], **settings) == ["no-collapse"]
+    assert last([row(20, feature_nmse=0.1)], **settings) == []
 
 
 def test_messages_hold_the_figures_and_a_remedy():
@@ -195,10 +225,10 @@ def test_every_remedy_names_options_that_exist():
         "hard_accuracy": 0.3,
         "accuracy": 0.3,
         "consistency": 1.0,
-        "gradient_norm_latents": 0.0,
+        "gradient_norm_assignment": 0.0,
         "vq_temp": 0.1,
     }
-    watching = monitor(epochs=8, alignment_start_epoch=3)
+    watching = monitor(epochs=8, alignment_start_epoch=3, gradient="surrogate")
     watching.observe(row(1, "LEARNING", mean_llr=0.1))
     watching.observe(row(2, "LEARNING", **bad))
     for epoch in range(3, 9):

@@ -1,4 +1,4 @@
-"""The schedule of the temperatures, the presets, and the checks of the settings."""
+"""The schedule of the temperatures, the defaults of the note, and the checks of the settings."""
 
 import math
 
@@ -76,78 +76,6 @@ def test_defaults_of_the_note():
     assert config.lambda_marginal == 0.5
 
 
-PRESETS = {
-    "basic": (30, 20, 0.7, 0.5),
-    "conservative": (30, 25, 0.8, 0.3),
-    "aggressive": (30, 15, 0.6, 1.0),
-    "note": (30, 20, 0.7, 0.5),
-}
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_presets(preset):
-    config = read_options(["--preset", preset]).config
-    assert PRESETS[preset] == (
-        config.epochs,
-        config.alignment_start_epoch,
-        config.temp_freeze_floor,
-        config.lambda_consistency,
-    )
-    assert config.lambda_entropy == 0.01
-
-
-def test_the_preset_note_has_no_additions():
-    config = read_options(["--preset", "note"]).config
-    assert config.lambda_marginal == 0
-    assert config.symmetric_consistency == 0
-    assert config.consistency_stages == ("features",)
-    assert config.lr_schedule == "constant"
-    assert config.gradient == "surrogate"
-    assert config.random_codebook
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["--preset", "conservative", "--lambda-consistency", "0.9"],
-        ["--lambda-consistency", "0.9", "--preset", "conservative"],
-        ["--lambda-consistency=0.9", "--preset=conservative"],
-    ],
-)
-def test_what_is_given_beside_a_preset_wins(words):
-    options = read_options(words)
-    assert options.run.preset == "conservative"
-    assert options.config.lambda_consistency == 0.9
-    assert options.config.alignment_start_epoch == 25
-
-
-FLAGS = {
-    "epochs": 7,
-    "alignment_start_epoch": 5,
-    "temp_freeze_floor": 0.65,
-    "vq_temp_start": 1.5,
-    "vq_temp_decay": 0.9,
-    "symbol_temp_start": 1.25,
-    "symbol_temp_decay": 0.8,
-    "lambda_entropy": 0.02,
-    "lambda_marginal": 0.03,
-    "lambda_consistency": 0.04,
-    "lambda_vec": 0.05,
-    "lambda_sym": 0.06,
-    "lambda_vq": 0.07,
-    "lambda_lb": 0.08,
-    "lr": 0.002,
-    "seed": 11,
-}
-
-
-def test_every_setting_of_the_note_is_an_option():
-    words = [word for name, v in FLAGS.items() for word in (f"--{name.replace('_', '-')}", str(v))]
-    config = read_options([*words, "--consistency-stages", "vq", "symbol"]).config
-    assert {name: getattr(config, name) for name in FLAGS} == FLAGS
-    assert config.consistency_stages == ("vq", "symbol")
-
-
 @pytest.mark.parametrize(
     ("argument", "value", "error"),
     [
@@ -178,6 +106,41 @@ def test_every_setting_of_the_note_is_an_option():
         ("gradient", "exact", ValueError),
         ("surrogate_weight", 1.5, ValueError),
         ("precision", "8-bit", ValueError),
+        ("hardening", "slope", ValueError),
+        ("hardening_blend", "symbol", ValueError),
+        ("backward_vq_temp", 0.0, ValueError),
+        ("backward_symbol_temp", -1.0, ValueError),
+        ("snr_db_range", (3.0, 2.0), ValueError),
+        ("snr_db_range", (3.0,), ValueError),
+        ("snr_db_range", (0.0, math.inf), ValueError),
+        ("surrogate_at", "latents", ValueError),
+        ("surrogate_weight_end", -0.1, ValueError),
+        ("surrogate_weight_slope", math.nan, ValueError),
+        ("codebook_update", "mean", ValueError),
+        ("ema_decay", 1.1, ValueError),
+        ("restart_dead_codes", -0.1, ValueError),
+        ("lr_end", 1.5, ValueError),
+        ("lr_warmup_epochs", -1, ValueError),
+        ("clip_norm", 0.0, ValueError),
+        ("label_smoothing", 1.1, ValueError),
+        ("entropy_warmup_epochs", 1.5, TypeError),
+        ("marginal_warmup_epochs", -1, ValueError),
+        ("lambda_soft", -1.0, ValueError),
+        ("consistency_symbol", -1.0, ValueError),
+        ("vq_entropy_warning", "1.0", ValueError),
+        ("vq_entropy_share", 1.5, ValueError),
+        ("symbol_entropy_share", -0.5, ValueError),
+        ("llr_ratio_warning", 0.5, ValueError),
+        ("llr_jump_warning", 0.0, ValueError),
+        ("gap_warning", 2.0, ValueError),
+        ("train_gap_warning", -1.0, ValueError),
+        ("early_stop_consistency", -1.0, ValueError),
+        ("early_stop_accuracy", 1.5, ValueError),
+        ("early_stop_gap", math.nan, ValueError),
+        ("devices", 0, ValueError),
+        ("num_nodes", 0, ValueError),
+        ("strategy", "fsdp", ValueError),
+        ("device", "tpu", ValueError),
         ("seed", -1, ValueError),
         ("seed", 0.5, TypeError),
     ],

@@ -7,10 +7,10 @@ import torch
 
 from linksim_training import TrainConfig, fit
 from linksim_training.randomness import FrameRandomness
-from linksim_training.signal_gradients import SignalGradients
+from linksim_training.signal_gradients import SIGNALS, SignalGradients
 from linksim_training.step import Frames, TrainingStep
 
-NAMES = ("encoder", "codebook", "head", "latents", "symbols", "embedding")
+NAMES = ("encoder", "codebook", "head", *SIGNALS)
 
 
 @pytest.fixture
@@ -36,10 +36,15 @@ def test_norms_of_the_signals(scene, path, backward):
     # A loss that uses the latents twice: through the link and directly.
     loss = torch.nn.functional.cross_entropy(output.logits, labels) + 0.1 * output.latents.square().mean()
     soft = output.trace if path == "soft" else output.trace.surrogate
-    expected = by_hand(loss, output.latents, soft.symbols, output.trace.embedding)
+    latents, symbols, embedding = by_hand(loss, output.latents, soft.symbols, output.trace.embedding)
+    (gradient,) = torch.autograd.grad(loss, soft.assignment, retain_graph=True)
+    q = soft.assignment.detach()
+    jacobian = torch.diag_embed(q) - q.unsqueeze(-1) * q.unsqueeze(-2)  # of the softmax in its logits
+    logits = (jacobian @ gradient.unsqueeze(-1)).norm().item()
+    expected = [latents, logits, symbols, embedding]
     loss.backward()
     norms = watched.norms()
-    assert list(norms) == ["gradient_norm_latents", "gradient_norm_symbols", "gradient_norm_embedding"]
+    assert list(norms) == [f"gradient_norm_{name}" for name in SIGNALS]
     assert [norm.item() for norm in norms.values()] == pytest.approx(expected, rel=1e-9)
     assert min(expected) > 0
 

@@ -22,16 +22,17 @@ def expected_mean_llr(link: Link, snr_db: Snr) -> float:
         link: its configuration and stages count, not its codebook.
         snr_db: Es/N0 in dB, or a range, over which the mean is taken.
     """
-    values = [snr_db]
     if isinstance(snr_db, tuple):
         low, high = snr_db
         values = [low + (high - low) * (point + 0.5) / POINTS for point in range(POINTS)]
+    else:
+        values = [snr_db]
     one = _by_formula if has_formula(link) else _sampled
     return sum(one(link, snr) for snr in values) / len(values)
 
 
 def has_formula(link: Link) -> bool:
-    """Whether nothing but constellation, channel and demapper decides on the LLRs of equally probable bits."""
+    """Whether bits are equally probable, and constellation, channel and demapper alone decide on LLRs."""
     config, layout = link.config, link.layout
     size = config.codebook_size
     equal_bits = size & (size - 1) == 0 and layout.information_bits % config.bits_per_symbol == 0

@@ -41,8 +41,9 @@ def frame_sums(
     assert trace.symbol_probabilities is not None
     assert trace.latents is not None
     assert trace.embedding is not None
-    assert trace.index is not None
-    codeword = model.link.codebook[trace.index]
+    nearest = trace.index if trace.surrogate is None else trace.surrogate.index
+    assert nearest is not None
+    codeword = model.link.codebook[nearest]
     frames = float(len(labels))
     parts = {
         "frames": trace.latents.new_tensor(frames),

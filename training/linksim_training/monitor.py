@@ -172,13 +172,19 @@ class Monitor:
                     "--lambda-consistency to 1.0, or extend phase 2 (--epochs 40)",
                 )
         train = row["train"]
-        through = train["gradient_norm_latents"] / max(train["gradient_norm_embedding"], 1e-30)
-        if through < VANISHING and min(row["vq_temp"], row["symbol_temp"]) < LOW_TEMPERATURE:
+        through = train["gradient_norm_assignment"] / max(train["gradient_norm_embedding"], 1e-30)
+        temperatures = config.backward_temperatures
+        lowest = min(
+            row[name] if backward is None else backward
+            for name, backward in zip(("vq_temp", "symbol_temp"), temperatures, strict=True)
+        )
+        softly = row["phase"] == "LEARNING" or config.gradient in ("surrogate", "gumbel", "reinmax")
+        if through < VANISHING and lowest < LOW_TEMPERATURE and softly:
             yield Finding(
                 "vanishing-gradients",
                 epoch,
-                f"Vanishing gradients: {through:.1e} of the gradient at the embedding reaches the latents "
-                f"at temperatures {row['vq_temp']:.2f} and {row['symbol_temp']:.2f}",
+                f"Vanishing gradients: {through:.1e} of the gradient at the embedding reaches the assignment "
+                f"at a temperature of {lowest:.2f}",
                 "Raise --temp-freeze-floor, or keep the backward pass warm with --backward-vq-temp 0.7 "
                 "--backward-symbol-temp 0.7",
             )

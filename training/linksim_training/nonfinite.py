@@ -31,6 +31,12 @@ def input_stage(model: SemanticModel, inputs: Tensor) -> str | None:
     return None
 
 
+def refused_stage(error: ValueError, model: SemanticModel, inputs: Tensor) -> str | None:
+    """The same for a step that raised an error, which may not come again: dropout differs, or worse."""
+    latents = "the encoder's latents" if str(error).startswith("latents must be finite") else None
+    return input_stage(model, inputs) or latents
+
+
 def _before_the_link(model: SemanticModel, inputs: Tensor) -> Iterator[tuple[str, Tensor]]:
     yield "the inputs", inputs
     for name, parameter in model.named_parameters():

@@ -40,6 +40,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "backward_symbol_temp": 0.7,
             "lambda_soft": 0.5,
             "lambda_consistency": 0.0,
+            "lambda_vec": 0.0,
+            "lambda_marginal": 0.6,
+            "marginal_of": "usage",
         },
     }
 )

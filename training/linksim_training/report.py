@@ -43,7 +43,7 @@ def _share(row: dict[str, Any]) -> str:
 
 
 def _gradients(figures: dict[str, float]) -> str:
-    names = ("head", "embedding", "symbols", "latents", "codebook", "encoder")
+    names = ("head", "embedding", "symbols", "assignment", "latents", "codebook", "encoder")
     return " ".join(f"{name}={figures[f'gradient_norm_{name}']:.3g}" for name in names)
 
 

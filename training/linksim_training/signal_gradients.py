@@ -7,8 +7,16 @@ from linksim_training import world
 from linksim_training.model import Output
 
 
+SIGNALS = ("latents", "assignment", "symbols", "embedding")
+
+
 class SignalGradients:
-    """Catches the gradients of latents, soft symbols and received embeddings on the way back."""
+    """Catches the gradients of the link's signals on the way back.
+
+    latents: the encoder's output. assignment: the logits of the assignment, behind which nothing but the
+    quantizer's distances lies; their gradient vanishes where the assignment is one-hot. symbols: the soft ones.
+    embedding: the received ones.
+    """
 
     def __init__(self) -> None:
         self._squares: dict[str, Tensor] = {}
@@ -22,6 +30,8 @@ class SignalGradients:
         for name, signal in watched.items():
             if signal is not None and signal.requires_grad:
                 signal.register_hook(self._catcher(name))
+        if soft.assignment is not None and soft.assignment.requires_grad:
+            soft.assignment.register_hook(self._catcher_of_logits(soft.assignment.detach()))
 
     def _catcher(self, name: str):
         def catch(gradient: Tensor) -> None:
@@ -30,10 +40,19 @@ class SignalGradients:
 
         return catch
 
+    def _catcher_of_logits(self, assignment: Tensor):
+        def catch(gradient: Tensor) -> None:
+            # Through the softmax: q·(g − ⟨q, g⟩).
+            mean = (assignment * gradient).sum(-1, keepdim=True)
+            logits = assignment * (gradient - mean)
+            self._squares["assignment"] = logits.detach().double().square().sum()
+
+        return catch
+
     def norms(self) -> dict[str, Tensor]:
         """Norms over the frames of all processes, zero where no gradient came; to be asked once a step."""
         zero = torch.zeros((), dtype=torch.float64)
-        squares = {name: self._squares.get(name, zero) for name in ("latents", "symbols", "embedding")}
+        squares = {name: self._squares.get(name, zero) for name in SIGNALS}
         with torch.no_grad():
             total = world.sums({name: one.cpu() for name, one in squares.items()})
         # Every process sees the loss of all, so its own gradients are that many times too large.

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
 from linksim_training import nonfinite, world
 from linksim_training.config import TrainConfig
@@ -37,6 +36,7 @@ class TrainingStep(nn.Module):
     Attributes:
         signals: knows the gradients of the link's signals after the backward pass.
         failure: after a loss that is not finite, the first stage that was not.
+        figures: what `forward` returned last, before precision of any kind could round it.
     """
 
     def __init__(self, model: SemanticModel, config: TrainConfig) -> None:
@@ -45,6 +45,7 @@ class TrainingStep(nn.Module):
         self.config = config
         self.signals = SignalGradients()
         self.failure = "the loss"
+        self.figures: dict[str, Tensor] = {}
 
     def forward(
         self, images: Tensor, labels: Tensor, frames: Frames, randomness: FrameRandomness, epoch: int
@@ -83,16 +84,21 @@ class TrainingStep(nn.Module):
         if not bool(torch.isfinite(loss)):
             self.failure = nonfinite.output_stage(output, terms)
         means = {name: sums[name] / (1 if name in CODEWORD_SUMS else sums["frames"]) for name in measured}
-        return {"loss": loss, **terms, **means}
+        result = {"loss": loss, **terms, **means}
+        self.figures = {name: figure.detach() for name, figure in result.items()}
+        return result
 
     def _codeword_sums(self, output: Output) -> dict[str, Tensor]:
         """[K] number and [K, D] sum of the latents nearest to each codeword."""
         trace = output.trace if output.trace.surrogate is None else output.trace.surrogate
         assert trace.index is not None
         assert trace.latents is not None
-        nearest = one_hot(trace.index.flatten(), len(self.model.link.codebook)).double()
-        latents = trace.latents.detach().flatten(0, 1).double()
-        return {"codeword_counts": nearest.sum(0), "codeword_totals": nearest.T @ latents}
+        nearest, latents = trace.index.flatten(), trace.latents.detach().flatten(0, 1).double()
+        totals = torch.zeros_like(self.model.link.codebook, dtype=torch.float64)
+        return {
+            "codeword_counts": torch.bincount(nearest, minlength=len(totals)).double(),
+            "codeword_totals": totals.index_add_(0, nearest, latents),
+        }
 
     def _transmit(
         self, images: Tensor, labels: Tensor, frames: Frames, randomness: FrameRandomness, epoch: int

@@ -24,7 +24,7 @@ from linksim_training.isolation import seed_modules
 from linksim_training.meter import Meter
 from linksim_training.model import SemanticModel
 from linksim_training.monitor import Monitor, reached_alignment
-from linksim_training.optimiser import make_optimiser, make_scheduler
+from linksim_training.optimiser import learning_rate_factor, make_optimiser, make_scheduler
 from linksim_training.randomness import FrameRandomness, Snr
 from linksim_training.rows import epoch_row
 from linksim_training.step import Frames, TrainingStep
@@ -73,7 +73,8 @@ class Trainer:
         self.bare_optimiser = make_optimiser(model, config)
         self.bare_step = TrainingStep(model, config)
         self.step, self.optimiser = fabric.setup(self.bare_step, self.bare_optimiser)
-        self.scheduler = make_scheduler(self.bare_optimiser, config, len(train_loader) * config.epochs)
+        self.steps = len(train_loader) * config.epochs
+        self.scheduler = make_scheduler(self.bare_optimiser, config, self.steps)
         if config.codebook_update == "ema":
             self.averages = MovingAverages(codebook, config.ema_decay)
         seed_modules(config.seed, "epoch", 1, world.rank())
@@ -150,7 +151,8 @@ class Trainer:
             config.vq_temp(self.epoch),
             config.symbol_temp(self.epoch),
         )
-        self.learning_rate = self.bare_optimiser.param_groups[0]["lr"]
+        start_step = (self.epoch - 1) * len(self.train_loader)  # type: ignore[arg-type]
+        self.learning_rate = config.lr * learning_rate_factor(config, start_step / self.steps)
         key = ("training", self.epoch)
         randomness = FrameRandomness(model.link, config.seed, key, self.snr_db, config.gradient == "gumbel")
         model.train()
@@ -175,9 +177,10 @@ class Trainer:
     ) -> dict[str, Tensor]:
         model, config = self.model, self.config
         try:
-            figures = self.step(images, labels, frames, randomness, self.epoch)
+            loss = self.step(images, labels, frames, randomness, self.epoch)["loss"]
+            figures = self.bare_step.figures
         except ValueError as error:
-            stages = world.gathered(nonfinite.input_stage(model, images))
+            stages = world.gathered(nonfinite.refused_stage(error, model, images))
             stage = next((stage for stage in stages if stage is not None), None)
             if stage is None:
                 raise
@@ -187,7 +190,7 @@ class Trainer:
             stage = min(stages, key=lambda stage: stage.startswith("the loss"))  # which all processes share
             raise nonfinite.diverged(self.epoch, self.batch + 1, "the loss is", stage)
         self.optimiser.zero_grad()
-        self.fabric.backward(figures["loss"])
+        self.fabric.backward(loss)
         norms = {**gradient_norms(model), **self.bare_step.signals.norms()}
         if not all(bool(torch.isfinite(norm)) for norm in norms.values()):
             stage = nonfinite.gradient_stage(model) or "the link's signals"
