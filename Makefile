@@ -48,7 +48,7 @@ $(REFERENCE_VENV)/.installed: tests/conformance/requirements.txt
 	@touch $@
 
 demo: $(VENV)/.installed  ## train, audit and benchmark a digital semantic link on real digits
-	$(BIN)/linksim train --run-dir $(RUN) --overwrite $(TRAIN_FLAGS)
+	$(BIN)/linksim train --preset recommended --run-dir $(RUN) --overwrite $(TRAIN_FLAGS)
 	$(BIN)/linksim audit $(RUN)/checkpoints/best_hard_model.pt --out $(RUN)
 	$(BIN)/linksim ber --max-bits 3e5 --out $(RUN)
 	$(BIN)/linksim accuracy $(RUN)/checkpoints/best_hard_model.pt --snr-db -6:16:2 --out $(RUN)

@@ -125,8 +125,13 @@ class Monitor:
                 epoch,
                 f"Accuracy collapse: soft path {val['soft_accuracy']:.4f}, hard path "
                 f"{val['hard_accuracy']:.4f} on validation data",
-                "The surrogate does not match the deployed path: begin phase 2 earlier "
-                "(--alignment-start-epoch), and look at the mismatch of each stage with linksim audit",
+                "The surrogate does not match the deployed path: "
+                + (
+                    "begin phase 2 earlier (--alignment-start-epoch)"
+                    if row["phase"] == "LEARNING"
+                    else "raise --lambda-consistency or --lambda-soft"
+                )
+                + ", and look at the mismatch of each stage with linksim audit",
             )
         train_gap = row["train"]["accuracy"] - val["accuracy"]
         same_path = row["hard_share"] == float(row["hard_forward"])  # not while phase 2 ramps

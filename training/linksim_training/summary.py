@@ -78,5 +78,9 @@ def paired(first: Tensor, second: Tensor) -> dict[str, float]:
 def _validation(history: History) -> dict[str, float]:
     hard = [row["val"]["hard_accuracy"] for row in history.rows]
     aligned = [row["val"]["perplexity"] for row in history.rows if row["phase"] == "ALIGNMENT"]
-    figures = {"best_hard_accuracy": max(hard), "last_hard_accuracy": hard[-1]}
+    figures = {
+        "best_hard_accuracy": max(hard),
+        "last_hard_accuracy": hard[-1],
+        "last_perplexity": history.rows[-1]["val"]["perplexity"],
+    }
     return {**figures, "lowest_perplexity_in_phase_2": min(aligned)} if aligned else figures
