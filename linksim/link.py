@@ -216,6 +216,8 @@ class Link(Chain):
         Raises:
             TypeError, ValueError: as `soft`, and for an unknown path, gradient or negative weight.
         """
+        if not isinstance(draw, Draw):
+            raise TypeError(f"draw must come from link.draw(...), got {type(draw).__name__}")
         weights = backward_weights(backward, len(draw))
         if isinstance(forward, str):
             checks.one_of("forward", forward, PATHS)

@@ -8,7 +8,7 @@ from typing import Any
 from scipy import special
 
 LEVEL = 0.95
-NOT_COMPARED = ("seed", "preset", "device", "devices", "num_nodes", "strategy", "threads")
+NOT_COMPARED = ("seed", "preset", "device", "devices", "num_nodes", "strategy", "threads", "skip_noiseless")
 
 Run = dict[str, Any]
 
@@ -56,11 +56,20 @@ def compare(runs: Sequence[Run]) -> list[dict[str, Any]]:
     `below_best` is the largest of the group instead, and `warnings` counts the runs that had each.
 
     Raises:
-        ValueError: if a run does not have what is compared.
+        ValueError: if a run does not have what is compared, or is given twice.
     """
     settings = [_settings(run) for run in runs]
     names = {name: None for one in settings for name in one}
     differing = [name for name in names if len({json.dumps(one.get(name)) for one in settings}) > 1]
+    seeds = [
+        (run["config"].get("training", {}).get("seed"), one) for run, one in zip(runs, settings, strict=True)
+    ]
+    for number, one in enumerate(seeds):
+        if one in seeds[:number]:
+            raise ValueError(
+                f"{runs[number]['folder']} and {runs[seeds.index(one)]['folder']} have equal settings and "
+                "seed: give each run once"
+            )
     groups: dict[str, list[Run]] = {}
     for run, own in zip(runs, settings, strict=True):
         groups.setdefault(label({name: own.get(name) for name in differing}), []).append(run)
@@ -95,11 +104,12 @@ def _row(name: str, group: Sequence[Run]) -> dict[str, Any]:
         except (KeyError, TypeError, IndexError) as error:
             raise ValueError(f"{group[0]['folder']} lacks {error}: it is of another version") from error
         mean, low, high = _mean(values)
-        row[figure] = max(values) if figure == "below_best" else mean
-        row[f"{figure}_low"], row[f"{figure}_high"] = low, high
+        if figure == "below_best":
+            mean, low, high = max(values), None, None
+        row[figure], row[f"{figure}_low"], row[f"{figure}_high"] = mean, low, high
     warnings: dict[str, int] = {}
     for run in group:
-        for warning in dict.fromkeys(name for one in run["rows"] for name in one["warnings"]):
+        for warning in dict.fromkeys(name for one in run["rows"] for name in one.get("warnings", ())):
             warnings[warning] = warnings.get(warning, 0) + 1
     row["warnings"] = " ".join(f"{warning}:{count}" for warning, count in warnings.items())
     return row

@@ -64,18 +64,17 @@ def table(rows: Sequence[dict[str, Any]]) -> Table:
         "below best",
         "perplexity",
     ]
-    cells = []
-    for row in rows:
-        cells.append(
-            [
-                row["settings"],
-                str(row["runs"]),
-                *(_percent(row, name) for name in PERCENT),
-                f"{100 * row['last_hard']:.1f}",
-                f"{100 * row['below_best']:.1f}",
-                f"{row['perplexity']:.1f}",
-            ]
-        )
+    cells = [
+        [
+            row["settings"],
+            str(row["runs"]),
+            *(_percent(row, name) for name in PERCENT),
+            f"{100 * row['last_hard']:.1f}",
+            f"{100 * row['below_best']:.1f}",
+            f"{row['perplexity']:.1f}",
+        ]
+        for row in rows
+    ]
     return table_of("Test accuracy in percent; last epoch on validation data", columns, cells)
 
 

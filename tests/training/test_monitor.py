@@ -96,10 +96,11 @@ def test_llr_saturation_is_a_multiple_of_the_expectation(limit):
 @pytest.mark.parametrize("change", [1.5, 1 / 1.5])
 def test_llr_jump_up_and_down(change):
     over, under = (change * (1 + by if change > 1 else 1 - by) for by in (1e-6, -1e-6))
-    assert last([row(1), row(2, mean_llr=over)]) == ["llr-jump"]
-    assert last([row(1), row(2, mean_llr=under)]) == []
-    assert last([row(1), row(2, mean_llr=over)], llr_jump_warning=1.6) == []
-    assert last([row(2, mean_llr=over)]) == [], "nothing to compare with"
+    high = {"llr_ratio_warning": 2.0}
+    assert last([row(1), row(2, mean_llr=over)], **high) == ["llr-jump"]
+    assert last([row(1), row(2, mean_llr=under)], **high) == []
+    assert last([row(1), row(2, mean_llr=over)], llr_jump_warning=1.6, **high) == []
+    assert last([row(2, mean_llr=over)], **high) == [], "nothing to compare with"
 
 
 def test_no_llr_jump_where_validation_goes_over_to_the_hard_path():
@@ -108,19 +109,20 @@ def test_no_llr_jump_where_validation_goes_over_to_the_hard_path():
         rows = [row(1, "LEARNING", mean_llr=0.6), row(2, mean_llr=1.0, hard_share=share)]
         assert names(rows, epochs=9, alignment_start_epoch=2) == [[], []]
     rows = [row(2, hard_share=0.0), row(3, hard_share=0.5, mean_llr=1.6)]
-    assert last(rows) == ["llr-jump"]
+    assert last(rows, llr_ratio_warning=2.0) == ["llr-jump"]
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_accuracy_collapse_needs_three_epochs_or_the_last_one(sign):
+def test_accuracy_collapse_needs_a_third_of_the_epochs_or_the_last_one(sign):
     gaps = {"soft_accuracy": 0.5 + sign * 0.0501, "hard_accuracy": 0.5 - sign * 0.0501, "accuracy": 0.9}
     small = {**gaps, "soft_accuracy": 0.5 + sign * 0.0499, "hard_accuracy": 0.5 - sign * 0.0499}
-    rows = [row(e, "LEARNING", **gaps) for e in (1, 2, 3)]
-    assert names(rows) == [[], [], ["accuracy-collapse"]]
-    rows = [row(1, "LEARNING", **gaps), row(2, "LEARNING", **small), row(3, "LEARNING", **gaps)]
-    assert names(rows) == [[], [], []]
+    for epochs, long in ((7, 3), (15, 5)):  # a third, three at least
+        rows = [row(e, "LEARNING", **gaps) for e in range(1, long + 1)]
+        assert names(rows, epochs=epochs) == [*[[]] * (long - 1), ["accuracy-collapse"]]
+        rows = [row(e, "LEARNING", **(small if e == 2 else gaps)) for e in range(1, long + 2)]
+        assert names(rows, epochs=epochs) == [[]] * (long + 1)
     assert last([row(30, **gaps)]) == ["accuracy-collapse"]
-    assert last([row(30, **small)]) == ["no-collapse"]
+    assert last([row(30, **small)]) == [], "neither a collapse nor good news"
     assert last([row(30, **small)], gap_warning=0.09) == ["accuracy-collapse"]
 
 

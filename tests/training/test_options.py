@@ -207,3 +207,11 @@ def test_the_table_of_flags_is_well_formed():
     assert len({row.flag for row in rows}) == len(rows)
     wanted = {f"R{number}" for number in (*range(1, 14), 16)} - {"R9", "R10", "R12"}
     assert wanted <= {row.requirement for row in rows}, "R9, R10 and R12 are logged, without flags"
+
+
+@pytest.mark.parametrize("gradient", ["mixed", "straight-through", "gumbel", "reinmax", "score-function"])
+def test_end_to_end_is_all_surrogate(gradient):
+    """Beside another gradient it would silently replace it."""
+    with pytest.raises(ValueError, match="--gradient surrogate"):
+        TrainConfig(gradient=gradient, surrogate_at="end-to-end")
+    assert TrainConfig(gradient="surrogate", surrogate_at="end-to-end").surrogate_at == "end-to-end"

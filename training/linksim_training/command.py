@@ -68,7 +68,8 @@ def main(arguments: Sequence[str]) -> int | None:
     except (Interrupted, KeyboardInterrupt) as stopped:
         if not fabric.is_global_zero:
             return None
-        again = shlex.join(["linksim", "train", "--resume", "--run-dir", str(folder.path)])
+        place = [] if options.run.data_dir is None else ["--data-dir", str(options.run.data_dir)]
+        again = shlex.join(["linksim", "train", "--resume", "--run-dir", str(folder.path), *place])
         print(f"linksim train: {str(stopped) or 'interrupted'}; go on with: {again}", file=sys.stderr)
         return 128 + (request.signal or signal.SIGINT)
     folder.write_summary(summary)
@@ -180,11 +181,23 @@ def _introduction(data: ImageData, model: SemanticModel, options: TrainOptions) 
     layout = model.link.layout
     sizes = "/".join(str(len(data.part(part)[1])) for part in ("train", "validation", "test"))
     shape = " x ".join(map(str, data.image_shape))
+    config, more = options.config, ""
+    if config.snr_db_range is not None:
+        low, high = config.snr_db_range
+        more += f"\ntraining and validation: Es/N0 of each frame from {low:g} to {high:g} dB"
+    if config.backward_temperatures != (None, None):
+        vq, symbol = (
+            "that of the epoch" if one is None else f"{one:g}" for one in config.backward_temperatures
+        )
+        more += (
+            "\ngradients, and with them entropies, soft and consistency terms of training, at temperatures "
+            f"of {vq} (vq) and {symbol} (symbol); validation at those of the epoch"
+        )
     return (
         f"{data.name}: {sizes} images for training/validation/test, {shape}, {data.classes} classes\n"
         f"link: {layout.tokens} tokens x {layout.bits_per_token} bits = {layout.information_bits} bits in "
         f"{layout.symbols} symbols of {model.link.modem.modulation_name}, {options.link.channel}, "
-        f"Es/N0 {options.run.snr_db:g} dB (Eb/N0 {layout.ebno_db(options.run.snr_db):.2f} dB)"
+        f"Es/N0 {options.run.snr_db:g} dB (Eb/N0 {layout.ebno_db(options.run.snr_db):.2f} dB){more}"
     )
 
 

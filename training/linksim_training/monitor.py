@@ -117,7 +117,7 @@ class Monitor:
                     "Lower --lr, or let the temperature fall more slowly",
                 )
         # In the first epochs the hard path lags behind in healthy trainings, too.
-        long = 1 if epoch == config.epochs else GAP_EPOCHS
+        long = 1 if epoch == config.epochs else max(GAP_EPOCHS, config.epochs // 3)
         gaps = [abs(one["val"]["gap"]) for one in self.rows[-long:]]
         if len(gaps) == long and min(gaps) > config.gap_warning:
             yield Finding(
@@ -166,7 +166,7 @@ class Monitor:
                 "Raise --lambda-entropy to 0.05 and --temp-freeze-floor to 0.8, or warm up with "
                 "--entropy-warmup-epochs 10; --lambda-marginal 0.5 is what keeps codewords alive",
             )
-        if len(aligned) >= STEADY_EPOCHS:
+        if len(aligned) >= STEADY_EPOCHS and config.lambda_consistency:
             first, last = aligned[0]["val"]["consistency"], val["consistency"]
             if last > LITTLE_CONSISTENCY and last > 0.95 * first:
                 yield Finding(
@@ -195,7 +195,7 @@ class Monitor:
             )
         best_hard = max(one["val"]["hard_accuracy"] for one in self.rows)
         last = epoch == config.epochs or reached_alignment(row, config)
-        if last and best_hard - val["hard_accuracy"] <= SAME and abs(val["gap"]) <= config.gap_warning:
+        if last and best_hard - val["hard_accuracy"] <= SAME and abs(val["gap"]) <= config.gap_warning / 2:
             yield Finding(
                 "no-collapse",
                 epoch,

@@ -92,7 +92,10 @@ def _fit_one(
             for images, labels in loader:
                 logits = _classify(model, images.to(device))
                 optimiser.zero_grad()
-                cross_entropy(logits, labels.to(device)).backward()
+                smoothing = config.label_smoothing
+                cross_entropy(logits, labels.to(device), label_smoothing=smoothing).backward()
+                if config.clip_norm is not None:
+                    nn.utils.clip_grad_norm_(networks.parameters(), config.clip_norm)
                 optimiser.step()
                 scheduler.step()
                 if on_batch is not None:

@@ -6,7 +6,6 @@ from torch import Tensor
 from linksim_training import world
 from linksim_training.model import Output
 
-
 SIGNALS = ("latents", "assignment", "symbols", "embedding")
 
 
@@ -14,8 +13,8 @@ class SignalGradients:
     """Catches the gradients of the link's signals on the way back.
 
     latents: the encoder's output. assignment: the logits of the assignment, behind which nothing but the
-    quantizer's distances lies; their gradient vanishes where the assignment is one-hot. symbols: the soft ones.
-    embedding: the received ones.
+    quantizer's distances lies; their gradient vanishes where the assignment is one-hot. symbols: the soft
+    ones. embedding: the received ones.
     """
 
     def __init__(self) -> None:

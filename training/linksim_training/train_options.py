@@ -124,7 +124,8 @@ def read_options(arguments: Sequence[str]) -> TrainOptions:
     preset = _last(arguments, "--preset")
     if preset is not None:
         options.run.preset = checks.one_of("--preset", preset, PRESETS)  # type: ignore[assignment]
-        options.take(PRESETS[preset])
+        if recorded is None:  # a run that goes on has its settings, of which the preset was the start
+            options.take(PRESETS[preset])
     options = parse(TrainOptions, _without_idle_flags(arguments, options), "train", default=options)
     checks.whole("--batch-size", options.run.batch_size, 1)
     checks.whole("--threads", options.run.threads, 1, 1024)

@@ -1,7 +1,7 @@
 """The two-phase training loop, step by step, with a state that it can go on from."""
 
 import math
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from copy import deepcopy
 from typing import Any
 
@@ -77,7 +77,7 @@ class Trainer:
         self.scheduler = make_scheduler(self.bare_optimiser, config, self.steps)
         if config.codebook_update == "ema":
             self.averages = MovingAverages(codebook, config.ema_decay)
-        seed_modules(config.seed, "epoch", 1, world.rank())
+        self.random: Tensor | None = None
         if state is not None:
             self._restore(state)
 
@@ -126,10 +126,8 @@ class Trainer:
             self.averages.restore(state["averages"])
         for row in self.rows:
             self.monitor.observe(row)
-        if world.size() == 1:
-            torch.set_rng_state(state["random"])
-        else:
-            seed_modules(self.config.seed, "epoch", self.epoch, world.rank())
+        if self.batch and world.size() == 1:
+            self.random = state["random"]
 
     @property
     def finished(self) -> bool:
@@ -145,8 +143,6 @@ class Trainer:
             ValueError: if a loss or gradient is not finite, naming epoch, batch and stage.
         """
         config, model = self.config, self.model
-        if not self.batch:
-            seed_modules(config.seed, "epoch", self.epoch, world.rank())
         model.link.vq_temp, model.link.symbol_temp = (
             config.vq_temp(self.epoch),
             config.symbol_temp(self.epoch),
@@ -157,12 +153,15 @@ class Trainer:
         randomness = FrameRandomness(model.link, config.seed, key, self.snr_db, config.gradient == "gumbel")
         model.train()
         start = 0
-        for number, (images, labels) in enumerate(self._epoch_of(self.train_loader, self.epoch)):
+        for number, (images, labels) in enumerate(self._batches()):
             first, end, count = world.share_of(len(labels))
             frames = Frames(start + first, start + end, count)
             start += len(labels)
             if number < self.batch:
                 continue
+            if self.random is not None:  # of modules, where the training was stopped
+                torch.set_rng_state(self.random)
+                self.random = None
             images, own_labels = images[first:end].to(self.fabric.device), labels[first:end]
             figures = self._train_batch(images, own_labels.to(self.fabric.device), frames, randomness)
             self.batch = number + 1
@@ -171,6 +170,19 @@ class Trainer:
                 on_batch()
             if stop is not None and self.batch < len(self.train_loader) and any(world.gathered(stop())):  # type: ignore[arg-type]
                 raise Interrupted(self.epoch, self.batch)
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The epoch's batches, in the same order in every process.
+
+        Loaders that shuffle by the global generator do so as the first batch is asked for; from then on it
+        serves the modules, whose masks differ between processes.
+        """
+        seed_modules(self.config.seed, "order", self.epoch)
+        batches = iter(self._epoch_of(self.train_loader, self.epoch))
+        first = next(batches)
+        seed_modules(self.config.seed, "epoch", self.epoch, world.rank())
+        yield first
+        yield from batches
 
     def _train_batch(
         self, images: Tensor, labels: Tensor, frames: Frames, randomness: FrameRandomness

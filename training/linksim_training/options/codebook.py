@@ -13,7 +13,8 @@ class CodebookOptions:
     random_codebook: bool = False
     """Start from a random codebook, not from k-means centres of the untrained encoder's latents."""
     codebook_update: Literal["gradient", "ema"] = "gradient"
-    """Codewords learn by gradient, or follow the exponential moving average of the latents nearest them."""
+    """Codewords learn by gradient, or follow the exponential moving average of the latents nearest them,
+    where unused ones fade (--restart-dead-codes revives them)."""
     ema_decay: float = 0.99
     """Decay of that average per step."""
     restart_dead_codes: float = 0.0

@@ -23,7 +23,7 @@ class GradientOptions:
     score-function: indices are drawn, unbiased and noisy."""
     surrogate_at: Literal["symbols", "embedding", "end-to-end"] = "embedding"
     """Where the surrogate takes over on the way back: before the channel at the symbols, at the received
-    embedding, or behind the head at the logits."""
+    embedding, or behind the head at the logits (with --gradient surrogate only)."""
     surrogate_weight: float = 0.5
     """Share of the surrogate in the mixed gradient; the rest is straight-through."""
     surrogate_weight_end: float | None = None
@@ -36,6 +36,11 @@ class GradientOptions:
     def _check_gradient(self) -> None:
         checks.one_of("gradient", self.gradient, GRADIENTS)
         checks.one_of("surrogate_at", self.surrogate_at, SURROGATE_AT)
+        if self.surrogate_at == "end-to-end" and self.gradient != "surrogate":
+            raise ValueError(
+                "surrogate_at 'end-to-end' goes with gradient 'surrogate' alone, which it is all of: give "
+                f"--gradient surrogate, got {self.gradient!r}"
+            )
         checks.real("surrogate_weight", self.surrogate_weight, least=0, most=1)
         if self.surrogate_weight_end is not None:
             checks.real("surrogate_weight_end", self.surrogate_weight_end, least=0, most=1)

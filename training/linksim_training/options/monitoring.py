@@ -20,7 +20,7 @@ class Monitoring:
     """Share of ln K below which the marginal entropy is warned of."""
     symbol_entropy_share: float = 0.5
     """Share of ln M below which the marginal entropy of the symbols is warned of."""
-    llr_ratio_warning: float = 2.0
+    llr_ratio_warning: float = 1.5
     """Warn of a mean |LLR| above this multiple of its expectation for constellation, channel and Es/N0."""
     llr_jump_warning: float = 1.5
     """Warn of a mean |LLR| that changes by more than this factor from one epoch to the next."""
