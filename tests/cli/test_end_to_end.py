@@ -49,7 +49,7 @@ def test_run_folder(finished):
     names = {path.name for path in finished.run.iterdir()}
     assert {"config.json", "metrics.jsonl", "summary.json", "checkpoints"} <= names
     checkpoints = {path.name for path in (finished.run / "checkpoints").iterdir()}
-    assert checkpoints == {"best_model.pt", "best_hard_model.pt", "last_model.pt"}
+    assert checkpoints == {"best_model.pt", "best_hard_model.pt", "last_model.pt", "training_state.pt"}
     assert not list(finished.root.rglob(".*"))  # nothing half-written lies about
 
 

@@ -96,7 +96,7 @@ def fit(
         >>> loaders = data.loader("train", 64, generator), data.loader("validation", 256)
         >>> history = fit(model, *loaders, TrainConfig(epochs=1))
         >>> sorted(history.rows[0])[:4]
-        ['codebook', 'epoch', 'hard_forward', 'hard_share']
+        ['codebook', 'epoch', 'findings', 'hard_forward']
     """
     config = TrainConfig() if config is None else config
     for name, loader in (("train_loader", train_loader), ("validation_loader", validation_loader)):

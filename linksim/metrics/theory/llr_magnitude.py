@@ -79,7 +79,7 @@ def mean_llr_magnitude(
     >>> f"{mean_llr_magnitude(1, 10.0, modulation='psk'):.2f}"  # 4·Es/N0, but for few of the other sign
     '40.00'
     >>> f"{mean_llr_magnitude(4, 5.0, channel='rayleigh'):.2f}"
-    '2.38'
+    '2.61'
     """
     checks.one_of("modulation", modulation, MODULATIONS)
     checks.one_of("channel", channel, CHANNELS)
