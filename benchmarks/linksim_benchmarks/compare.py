@@ -2,13 +2,20 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from scipy import special
 
+from linksim_training.options.monitoring import Monitoring
+
 LEVEL = 0.95
-NOT_COMPARED = ("seed", "preset", "device", "devices", "num_nodes", "strategy", "threads", "skip_noiseless")
+NOT_COMPARED = (
+    *("seed", "preset", "device", "devices", "num_nodes", "strategy", "threads", "skip_noiseless"),
+    *(field.name for field in fields(Monitoring) if "warning" in field.name or "share" in field.name),
+)
+"""What does not decide on the result, and the preset, whose settings are compared one by one."""
 
 Run = dict[str, Any]
 
