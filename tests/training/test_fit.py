@@ -171,7 +171,7 @@ def test_listeners(train, few, make_model):
 OPTIONS = {
     "surrogate": {"gradient": "surrogate"},
     "surrogate at symbols": {"gradient": "surrogate", "surrogate_at": "symbols"},
-    "surrogate end to end": {"surrogate_at": "end-to-end"},
+    "surrogate end to end": {"gradient": "surrogate", "surrogate_at": "end-to-end"},
     "straight-through": {"gradient": "straight-through"},
     "mixed": {"gradient": "mixed", "surrogate_weight": 0.25},
     "mixed by SNR": {"snr_db_range": (0.0, 12.0), "surrogate_weight_slope": 0.05},

@@ -126,6 +126,7 @@ class Trainer:
             self.averages.restore(state["averages"])
         for row in self.rows:
             self.monitor.observe(row)
+        torch.set_rng_state(state["random"])  # refuses what is no state of a generator
         if self.batch and world.size() == 1:
             self.random = state["random"]
 
