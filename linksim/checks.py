@@ -5,6 +5,14 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
+LONGEST_REASON = 400
+
+
+def one_line(reason: Exception | str, longest: int = LONGEST_REASON) -> str:
+    """A reason, such as what an exception says, in one line for an error message; else its type's name."""
+    text = " ".join(str(reason).split()) or type(reason).__name__
+    return text if len(text) <= longest else text[:longest] + " ..."
+
 
 def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
     """Return `value` as an int if it is a whole number in [least, most].

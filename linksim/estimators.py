@@ -93,7 +93,7 @@ def _embedding(link: Chain, values: Trace, draw: Draw, soft: Trace, weights: Wei
 def _sampled(link: Chain, draw: Draw, soft: Trace, name: str) -> Trace:
     """The hard path with indices drawn from the soft path's assignment."""
     assert soft.assignment is not None
-    index = sampled_index(name, soft.assignment, draw)
+    index = sampled_index(name, soft.assignment, draw, link.quantize)
     values = link.run(None, index, None, draw, HARD, None, None).replace(latents=soft.latents)
     if name == "score-function":
         through = looked_up(values, link.codebook, link.config.decision == "map")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from linksim import checks
 from linksim.signals import Draw, Trace
-from linksim.stages.quantize import sample
+from linksim.stages.quantize import Quantize
 
 NEAREST = ("surrogate", "surrogate-at-symbols", "straight-through")
 """Estimators that send the nearest codewords; they can be mixed."""
@@ -84,15 +84,17 @@ def looked_up(values: Trace, codebook: Tensor, looked_up_by_index: bool) -> Tens
     return values.posterior.detach() @ codebook
 
 
-def sampled_index(name: str, assignment: Tensor, draw: Draw) -> Tensor:
+def sampled_index(name: str, assignment: Tensor, draw: Draw, quantizer: Quantize) -> Tensor:
     """[B, N] indices drawn from an assignment [B, N, K] with the draw's random numbers.
+
+    "gumbel" takes the Gumbel noise that its gradient knows; the others sample as the quantizer does.
 
     Raises:
         ValueError: if the draw lacks Gumbel noise that "gumbel" needs.
     """
     if name == "gumbel":
         return _perturbed(assignment, draw).argmax(-1)
-    return sample(assignment, draw.uniforms)
+    return quantizer.sample(assignment, draw.uniforms)
 
 
 def relaxed_index(name: str, assignment: Tensor, index: Tensor, draw: Draw) -> Tensor:

@@ -6,8 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from scipy import special
-
+from linksim.metrics.intervals import ratio
 from linksim_training.options.monitoring import Monitoring
 
 LEVEL = 0.95
@@ -123,15 +122,10 @@ def _row(name: str, group: Sequence[Run]) -> dict[str, Any]:
 
 
 def _mean(values: Sequence[float]) -> tuple[float | None, float | None, float | None]:
-    count = len(values)
-    if not count:
+    if not values:
         return None, None, None
-    mean = sum(values) / count
-    if count == 1:
-        return mean, None, None
-    deviation = (sum((value - mean) ** 2 for value in values) / (count - 1)) ** 0.5
-    half = float(special.stdtrit(count - 1, (1 + LEVEL) / 2)) * deviation / count**0.5
-    return mean, mean - half, mean + half
+    mean, low, high = ratio(values, [1.0] * len(values), LEVEL)
+    return (mean, low, high) if len(values) > 1 else (mean, None, None)
 
 
 def _below_best(rows: Sequence[Mapping[str, Any]]) -> float:

@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
-from scipy import special
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from linksim import Draw, checks
 from linksim.gradients import SAMPLED
+from linksim.metrics.intervals import ratio
 from linksim.seeds import stream, stream_seed
 from linksim_benchmarks.gradient_problems import Gradients, Problem, Sizes, exact_gradient, repeated
 from linksim_training import TrainConfig
@@ -219,10 +218,8 @@ def estimator_rows(
 
 def _means(found: Sequence[dict[str, float]]) -> dict[str, float]:
     """Mean of each figure over independent problems, with ends of its 95 % interval by Student's t."""
-    quantile = float(special.stdtrit(len(found) - 1, 0.975))
     row: dict[str, float] = {}
     for name in found[0]:
-        values = np.array([one[name] for one in found])
-        mean, half = float(values.mean()), quantile * float(values.std(ddof=1)) / len(values) ** 0.5
-        row |= {name: mean, f"{name}_low": mean - half, f"{name}_high": mean + half}
+        mean, low, high = ratio([one[name] for one in found], [1.0] * len(found))
+        row |= {name: mean, f"{name}_low": low, f"{name}_high": high}
     return row

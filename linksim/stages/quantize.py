@@ -61,15 +61,10 @@ class Quantize(nn.Module):
         Returns:
             [B, N] int64 indices; a one-hot distribution gives its index for every uniform.
         """
-        return sample(assignment, uniforms)
-
-
-def sample(assignment: Tensor, uniforms: Tensor) -> Tensor:
-    """[B, N] indices distributed as [B, N, K] says: cumulative sums inverted at [B, N] uniforms."""
-    cumulative = assignment.detach().double().cumsum(-1)
-    target = uniforms.double().unsqueeze(-1) * cumulative[..., -1:]
-    index = torch.searchsorted(cumulative, target, right=True).squeeze(-1)
-    return index.clamp_max(assignment.shape[-1] - 1)
+        cumulative = assignment.detach().double().cumsum(-1)
+        target = uniforms.double().unsqueeze(-1) * cumulative[..., -1:]
+        index = torch.searchsorted(cumulative, target, right=True).squeeze(-1)
+        return index.clamp_max(assignment.shape[-1] - 1)
 
 
 def squared_distances(latents: Tensor, codebook: Tensor) -> Tensor:

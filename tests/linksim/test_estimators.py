@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from linksim import Link, LinkConfig
 from linksim.gradients import NEAREST, SAMPLED, relaxed_index, sampled_index
 from linksim.seeds import stream
+from linksim.stages.quantize import Quantize
 from linksim_training import TrainConfig
 from linksim_training.model import SemanticModel
 from linksim_training.networks import Head
@@ -156,7 +157,7 @@ def test_frequencies_of_drawn_indices(name):
     link = Link(LinkConfig(tokens=2, codebook_size=size, embedding_dim=DIM, bits_per_symbol=2)).double()
     q = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.55, 0.05, 0.25, 0.15]], dtype=torch.float64)
     draw = link.draw(count, 0.0, stream(17), gumbel=True)
-    index = sampled_index(name, q.expand(count, -1, -1), draw)
+    index = sampled_index(name, q.expand(count, -1, -1), draw, Quantize())
     seen = torch.bincount(index[:, 0] * size + index[:, 1], minlength=size**2)
     expected = count * torch.outer(q[0], q[1]).flatten()
     statistic = float(((seen - expected).square() / expected).sum())
@@ -199,7 +200,7 @@ def test_gumbel_softmax_of_two_has_a_known_mean(difference):
     draw = replace(link.draw(count, 0.0, stream(0)), gumbel=noise)
     logit = torch.tensor(difference, dtype=torch.float64, requires_grad=True)
     q = torch.stack([logit, torch.zeros_like(logit)]).softmax(-1).expand(count, 1, 2)
-    index = sampled_index("gumbel", q, draw)
+    index = sampled_index("gumbel", q, draw, Quantize())
     x = relaxed_index("gumbel", q, index, draw)
     assert torch.equal(x.detach(), one_hot(index, 2).double())
     (found,) = torch.autograd.grad(x[..., 0].mean(), logit)

@@ -14,7 +14,6 @@ from linksim_training.model import SemanticModel, build_model
 
 FORMAT = "linksim checkpoint 1"
 MAX_BYTES = 2**31
-LONGEST_REASON = 400
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         model.link.symbol_temp = checks.real("symbol_temp", temperatures["symbol_temp"], above=0)
         metadata = dict(content["metadata"].items())
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{path} does not fit the model it describes: {_one_line(error)}") from error
+        raise ValueError(f"{path} does not fit the model it describes: {checks.one_line(error)}") from error
     return Checkpoint(model.eval(), metadata)
 
 
@@ -115,13 +114,8 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path} holds more than plain tensors and metadata, so it was not loaded"
         ) from error
     except Exception as error:  # what a damaged file makes the reader raise has no common class
-        raise ValueError(f"{path} is not a readable checkpoint: {_one_line(error)}") from error
+        raise ValueError(f"{path} is not a readable checkpoint: {checks.one_line(error)}") from error
     needed = {"format", "model_state_dict", "spec", "temperatures", "metadata"}
     if not isinstance(content, dict) or not needed <= content.keys() or content["format"] != FORMAT:
         raise ValueError(f"{path} is not a linksim checkpoint")
     return content
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + " ..."

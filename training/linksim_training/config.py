@@ -32,13 +32,6 @@ class TrainConfig(Schedule, LossWeights, GradientOptions, CodebookOptions, Optim
         self._check_monitoring()
         self._check_devices()
 
-    def alignment_progress(self, epoch: int) -> float:
-        """How far phase 2 has come: 0 in its first epoch (and before), 1 in its last, also if it has one."""
-        epochs = self.epochs - self.alignment_start_epoch
-        if epochs <= 0:
-            return float(self.phase(epoch) == "ALIGNMENT")
-        return min(1.0, max(0.0, (epoch - self.alignment_start_epoch) / epochs))
-
     def as_dict(self) -> dict[str, Any]:
         """The settings as plain numbers, strings and lists."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from linksim import checks
+
 FOLDER_VARIABLE = "LINKSIM_DATA"
 TIMEOUT_SECONDS = 20.0
 LONGEST_REASON = 300
@@ -157,5 +159,5 @@ def _limited_waiting() -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     # Where there are several mirrors, torchvision tells what came of each; the last is enough.
-    text = " ".join(str(error).split()).rpartition(" got: ")[2] or type(error).__name__
-    return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + " ..."
+    last = " ".join(str(error).split()).rpartition(" got: ")[2]
+    return checks.one_line(last or error, LONGEST_REASON)

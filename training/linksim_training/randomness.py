@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +39,7 @@ class FrameRandomness:
         # No dataclass: Fabric looks into those that a step is called with.
         self.link, self.seed, self.key = link, seed, key
         self.snr_db, self.gumbel = snr_db, gumbel
+        self._last: dict[str, tuple[int, Any]] = {}
 
     def draw(self, start: int, end: int) -> Draw:
         """The draw of frames `start` to `end`, the last excluded."""
@@ -54,7 +56,7 @@ class FrameRandomness:
                 snr = self.snr_db
             return self.link.draw(BLOCK, snr, generator, gumbel=self.gumbel)
 
-        return Draw.cat([block(number)[part] for number, part in _parts(start, end)])
+        return Draw.cat([self._block("draw", number, block)[part] for number, part in _parts(start, end)])
 
     def uniforms(self, name: str, shape: Sequence[int], start: int, end: int) -> Tensor:
         """[end − start, *shape] numbers in [0, 1) of frames `start` to `end`, for a purpose of that name."""
@@ -63,7 +65,13 @@ class FrameRandomness:
             generator = stream(self.seed, *self.key, name, number)
             return torch.rand(BLOCK, *shape, generator=generator, dtype=torch.float32)
 
-        return torch.cat([block(number)[part] for number, part in _parts(start, end)])
+        return torch.cat([self._block(name, number, block)[part] for number, part in _parts(start, end)])
+
+    def _block(self, name: str, number: int, make: Callable[[int], Any]) -> Any:
+        """A block, kept until the next one of its name, since batches may be smaller than blocks."""
+        if self._last.get(name, (None,))[0] != number:
+            self._last[name] = number, make(number)
+        return self._last[name][1]
 
     @contextmanager
     def dropout(self, model: nn.Module, start: int, end: int) -> Iterator[None]:

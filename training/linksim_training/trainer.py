@@ -9,6 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from linksim import checks
 from linksim.seeds import stream
 from linksim_training import nonfinite, world
 from linksim_training.codebook import (
@@ -32,7 +33,6 @@ from linksim_training.step import Frames, TrainingStep
 Loader = Iterable[tuple[Tensor, Tensor]]
 KMEANS_IMAGES = 2000
 CHECKED_IMAGES = 64
-LONGEST_REASON = 400
 
 
 class Trainer:
@@ -100,7 +100,7 @@ class Trainer:
         try:
             self._take(deepcopy(state))
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:LONGEST_REASON]
+            reason = checks.one_line(error)
             raise ValueError(f"the training state does not fit this training: {reason}") from error
 
     def _take(self, state: dict[str, Any]) -> None:

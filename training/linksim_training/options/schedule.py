@@ -82,14 +82,18 @@ class Schedule:
         """Temperatures of assignment and symbols that gradients come from; None: the forward pass's."""
         return self.backward_vq_temp, self.backward_symbol_temp
 
+    def alignment_progress(self, epoch: int) -> float:
+        """How far phase 2 has come: 0 in its first epoch (and before), 1 in its last, also if it has one."""
+        epochs = self.epochs - self.alignment_start_epoch
+        if epochs <= 0:
+            return float(self.phase(epoch) == "ALIGNMENT")
+        return min(1.0, max(0.0, (epoch - self.alignment_start_epoch) / epochs))
+
     def hard_share(self, epoch: int) -> float:
         """α, the share of the hard path in the forward pass: 0 in phase 1, 1 or a ramp up to 1 in phase 2."""
-        if self.phase(epoch) == "LEARNING":
-            return 0.0
-        last = self.epochs - self.alignment_start_epoch
-        if self.hardening == "step" or last <= 0:
-            return 1.0
-        return min(1.0, (epoch - self.alignment_start_epoch) / last)
+        if self.hardening == "ramp":
+            return self.alignment_progress(epoch)
+        return float(self.phase(epoch) == "ALIGNMENT")
 
 
 def _range(name: str, value: tuple[float, float]) -> tuple[float, float]:
