@@ -1,51 +1,69 @@
-"""The mismatch audit: soft against hard on the same draw, stage by stage."""
+"""The mismatch audit: soft against hard on the same draw, stage by stage, and what the difference costs."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from linksim import checks
+from linksim.auditing.at_one_snr import AuditedLink, Encoded, audit_snr
+from linksim.auditing.defects import find_defects, switched_on
+from linksim.auditing.faulty_stages import STAGES_OF
+from linksim.auditing.finding import Finding
+from linksim.auditing.rows import STAGES
+from linksim.auditing.ties import tied_tokens
 from linksim.evaluation import evaluating, placed
 from linksim.link import Link
-from linksim.metrics import mismatch
-from linksim.metrics.intervals import clopper_pearson, newcombe_paired, ratio
 from linksim.signals import Draw, Trace
-from linksim.stage_figures import SQUARED, FrameFigures, path_figures
 
-STAGES = (
-    "quantize",
-    "map",
-    "front end",
-    "received",
-    "demap",
-    "decode",
-    "decide",
-    "features",
-    "task",
-)
-"""The stages in the order of the chain, as rows name them."""
-
-ONE_FUNCTION = ("front end", "received", "demap", "decode")
-"""Stages that are one function on both paths: what differs there came in from the stages before."""
+__all__ = ["PARTS", "STAGES", "AuditReport", "audit", "one_function"]
 
 Surrogate = Callable[[Tensor, Draw], Trace]
+
+PARTS = ("attribution", "defects", "calibration", "constellations")
+"""What an audit does beside the figures of each stage."""
+
 BATCH = 500
 
 
 @dataclass(frozen=True)
 class AuditReport:
-    """Figures of an audit.
+    """Figures of an audit. All intervals are at 95 %.
 
     Attributes:
-        rows: dictionaries with snr_db, stage, metric, value, low, high; the last two are the ends of a 95 %
-            interval over frames.
-        frames: number of frames at each SNR.
+        rows: dictionaries with snr_db, stage, metric, value, low, high; one for each figure.
+        frames: number of images.
+        draws: number of transmissions of each image at each SNR.
+        tied: number of tokens whose two nearest codewords are equally far (`auditing.ties`).
+        left_out: number of images left out because they have such tokens.
+        one_function: stages that are one function on both paths: what differs there came in from before.
+        attribution: snr_db, surrogate, measure, place, value, low, high: what each place adds to accuracy (a
+            share) or cross-entropy (nats) when it is soft, and their total; `surrogate` is "audited", and
+            "exact" for the same figures without the defects of the audited one.
+        finding: which defects explain how the surrogate differs from the exact one; None if not looked for.
+        switched: defect, soft_accuracy, low, high, embedding_nmse, over all SNRs together: what each named
+            defect would do; the first row is the surrogate without any.
+        calibration: snr_db, path, llr, claimed, measured, low, high, bits for each bin of |LLR|.
+        information: snr_db, path, value, low, high (bit per bit), best_scale, capacity.
+        constellations: snr_db, and what `auditing.constellation` collects.
+        correct: (snr_db, path) → [draws, images], whether the class was right.
     """
 
     rows: list[dict[str, Any]]
     frames: int
+    draws: int = 1
+    tied: int = 0
+    left_out: int = 0
+    one_function: tuple[str, ...] = ()
+    attribution: list[dict[str, Any]] = field(default_factory=list)
+    finding: Finding | None = None
+    switched: list[dict[str, Any]] = field(default_factory=list)
+    calibration: list[dict[str, Any]] = field(default_factory=list)
+    information: list[dict[str, Any]] = field(default_factory=list)
+    constellations: list[dict[str, Any]] = field(default_factory=list)
+    correct: dict[tuple[float, str], Tensor] = field(default_factory=dict)
 
     def value(self, snr_db: float, metric: str) -> float:
         """One figure.
@@ -53,9 +71,17 @@ class AuditReport:
         Raises:
             KeyError: if there is none of that name at that SNR.
         """
+        return self.row(snr_db, metric)["value"]
+
+    def row(self, snr_db: float, metric: str) -> dict[str, Any]:
+        """One figure with its interval.
+
+        Raises:
+            KeyError: if there is none of that name at that SNR.
+        """
         for row in self.rows:
             if row["snr_db"] == snr_db and row["metric"] == metric:
-                return row["value"]
+                return row
         raise KeyError(f"no {metric} at {snr_db:g} dB")
 
 
@@ -67,67 +93,87 @@ def audit(
     snr_db: Sequence[float],
     generator: torch.Generator,
     surrogate: Surrogate | None = None,
+    draws: int = 1,
+    leave_out_ties: bool = False,
+    parts: Collection[str] = PARTS,
     on_batch: Callable[[], None] | None = None,
 ) -> AuditReport:
-    """Measure how far the soft path is from the hard one at each stage, and what both achieve.
+    """Measure how far the soft path is from the hard one at each stage, and what that costs.
 
     Args:
         model: has `encoder` (images to latents), `transceiver_dig` (a `Link`) and `head` (embedding to logits
             and features), such as `linksim_training.SemanticModel`.
         data: images and labels, or batches of them.
         snr_db: Es/N0 values in dB.
-        generator: what the draws are made from, in the order of SNRs and batches.
+        generator: what the draws are made from, in the order of SNRs, draws and batches.
         surrogate: audited in place of `Link.soft`: a function of latents and draw that returns a `Trace`;
-            figures of fields that it leaves None are left out.
-        on_batch: called after every batch, for progress.
+            figures of fields that it leaves None are left out. It is compared at the link's temperatures.
+        draws: number of transmissions of every image. Those of one image count as one cluster.
+        leave_out_ties: leave out images with a token between two codewords, where no temperature is hard.
+        parts: some of `PARTS`; without them there are only the figures of each stage, in half the time.
+        on_batch: called after every batch of every draw and SNR, for progress.
 
     Returns:
-        figures with 95 % intervals: exact binomial for accuracies, Newcombe's for the paired gap, Student's
-        over frames, linearised, for the rest.
+        figures with 95 % intervals: for accuracies exact binomial ones; for the paired gap Newcombe's, with
+        several draws a bootstrap over images; for the attribution a bootstrap over images; for the rest
+        Student's over images, linearised.
 
     Raises:
-        ValueError: if there are fewer than two images or no SNRs, or the surrogate's shapes do not fit.
+        TypeError: if `draws` is no whole number.
+        ValueError: if there are fewer than two images or no SNRs, a part is unknown, or what the surrogate
+            returns does not fit.
     """
     if not len(snr_db):
         raise ValueError("snr_db must hold at least one Es/N0 in dB, got none")
+    draws = checks.whole("draws", draws, 1, 10_000)
+    for part in parts:
+        checks.one_of("parts", part, PARTS)
     batches = _batches(data)
     if sum(len(labels) for _, labels in batches) < 2:
         raise ValueError("data must hold at least two images, since one frame has no interval")
     with evaluating(model):
-        rows = _audit_rows(model, batches, snr_db, generator, surrogate, on_batch)
-    return AuditReport(rows, frames=sum(len(labels) for _, labels in batches))
+        link: Link = model.transceiver_dig
+        encoded, tied, left_out = _encoded(model, batches, leave_out_ties)
+        exact = link.with_defects(())
+        audited = AuditedLink(model, link, exact, surrogate)
+        finding, switched = None, []
+        if "defects" in parts or ("attribution" in parts and not audited.is_exact):
+            finding = find_defects(audited, encoded, snr_db, generator)
+        if "defects" in parts:
+            switched = switched_on(audited, encoded, snr_db, generator)
+        report = AuditReport(
+            rows=[],
+            frames=sum(len(labels) for _, labels in encoded),
+            draws=draws,
+            tied=tied,
+            left_out=left_out,
+            one_function=one_function(link, surrogate is not None),
+            finding=finding if "defects" in parts else None,
+            switched=switched,
+        )
+        for snr in map(float, snr_db):
+            found = audit_snr(audited, encoded, snr, draws, generator, parts, finding, on_batch)
+            for name in ("rows", "attribution", "calibration", "information", "constellations"):
+                getattr(report, name).extend({"snr_db": snr, **row} for row in found[name])
+            report.correct.update({(snr, path): right for path, right in found["correct"].items()})
+    return report
 
 
-def _audit_rows(
-    model: Any,
-    batches: list[tuple[Tensor, Tensor]],
-    snr_db: Sequence[float],
-    generator: torch.Generator,
-    surrogate: Surrogate | None,
-    on_batch: Callable[[], None] | None,
-) -> list[dict[str, Any]]:
-    link: Link = model.transceiver_dig
-    device = link.codebook.device
-    encoded = [(model.encoder(placed(x, link.codebook)), labels.to(device)) for x, labels in batches]
-    rows = []
-    for snr in snr_db:
-        figures = FrameFigures()
-        for latents, labels in encoded:
-            draw = link.draw(len(latents), snr, generator)
-            hard = link.hard(latents, draw)
-            soft = link.soft(latents, draw) if surrogate is None else surrogate(latents, draw)
-            _check_surrogate(soft, hard)
-            figures.add(path_figures(soft, hard))
-            hard_logits, hard_features = model.head(hard.embedding)
-            soft_logits, soft_features = model.head(soft.embedding)
-            figures.add_ratio(
-                "features", "feature_nmse", mismatch.normalised_error(soft_features, hard_features)
-            )
-            figures.add_correct(soft_logits.argmax(-1) == labels, hard_logits.argmax(-1) == labels)
-            if on_batch is not None:
-                on_batch()
-        rows += [{"snr_db": float(snr), **row} for row in _rows(figures)]
-    return rows
+def one_function(link: Link, own_surrogate: bool) -> tuple[str, ...]:
+    """Stages that are one function on both paths.
+
+    Args:
+        link: its decision and defects count.
+        own_surrogate: whether a function of one's own is audited, of whose stages nothing is known.
+    """
+    if own_surrogate:
+        return ()
+    different = {"quantize", "map", "features", "task"}
+    if link.config.decision == "map":
+        different.add("decide")
+    for name in link.config.defects:
+        different |= STAGES_OF[name]
+    return tuple(stage for stage in STAGES if stage not in different)
 
 
 def _batches(data: tuple[Tensor, Tensor] | Iterable[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
@@ -139,36 +185,26 @@ def _batches(data: tuple[Tensor, Tensor] | Iterable[tuple[Tensor, Tensor]]) -> l
     return [(images, labels) for images, labels in data if len(images)]
 
 
-def _check_surrogate(soft: Trace, hard: Trace) -> None:
-    if not isinstance(soft, Trace) or soft.embedding is None:
-        raise ValueError("surrogate must return a linksim.Trace that holds at least the embedding")
-    assert hard.posterior is not None
-    for name, reference in {**vars(hard), "assignment": hard.posterior}.items():
-        mine = getattr(soft, name)
-        if isinstance(mine, Tensor) and isinstance(reference, Tensor) and mine.shape != reference.shape:
-            raise ValueError(
-                f"surrogate returned {name} of shape {list(mine.shape)}, expected {list(reference.shape)}"
-            )
-
-
-def _rows(figures: FrameFigures) -> Iterator[dict[str, Any]]:
-    for stage in STAGES:
-        for metric, (numerators, denominators) in figures.ratios(stage).items():
-            figure = ratio(numerators, denominators)
-            if metric in SQUARED:
-                value, low, high = (max(end, 0.0) ** 0.5 for end in figure)
-                figure = value, low, high
-            yield _row(stage, metric, figure)
-        for metric, ends in figures.marginals(stage).items():
-            yield _row(stage, metric, ends)
-    soft, hard = figures.correct()
-    for metric, correct in (("soft_accuracy", soft), ("hard_accuracy", hard)):
-        count, total = int(correct.sum()), len(correct)
-        yield _row("task", metric, (count / total, *clopper_pearson(count, total)))
-    counts = ((soft & hard).sum(), (soft & ~hard).sum(), (~soft & hard).sum(), (~soft & ~hard).sum())
-    yield _row("task", "gap", newcombe_paired(*map(int, counts)))
-
-
-def _row(stage: str, metric: str, figure: tuple[float, float, float]) -> dict[str, Any]:
-    value, low, high = figure
-    return {"stage": stage, "metric": metric, "value": value, "low": low, "high": high}
+def _encoded(
+    model: Any, batches: list[tuple[Tensor, Tensor]], leave_out_ties: bool
+) -> tuple[list[Encoded], int, int]:
+    """Latents and labels, number of tied tokens among them all, number of images left out."""
+    link: Link = model.transceiver_dig
+    encoded, tied, left_out = [], 0, 0
+    for images, labels in batches:
+        latents = model.encoder(placed(images, link.codebook))
+        ties = tied_tokens(link, latents)
+        tied += int(ties.sum())
+        kept = labels.to(link.codebook.device)
+        if leave_out_ties:
+            whole = ~ties.any(1)
+            left_out += int((~whole).sum())
+            latents, kept = latents[whole], kept[whole]
+        if len(kept):
+            encoded.append((latents, kept))
+    if sum(len(labels) for _, labels in encoded) < 2:
+        raise ValueError(
+            "data holds fewer than two images without tokens between two codewords: give more images, or "
+            "leave none out"
+        )
+    return encoded, tied, left_out

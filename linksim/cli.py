@@ -13,7 +13,7 @@ from importlib import import_module
 
 COMMANDS = {
     "train": ("linksim_training.command:main", "train a semantic model over the link in two phases"),
-    "audit": ("linksim_benchmarks.audit_command:main", "soft-hard mismatch of a checkpoint, stage by stage"),
+    "audit": ("linksim_benchmarks.audit.command:main", "soft-hard mismatch of a checkpoint, stage by stage"),
     "accuracy": ("linksim_benchmarks.accuracy_command:main", "accuracy against SNR, hard and soft path"),
     "word-length": (
         "linksim_benchmarks.word_length_command:main",

@@ -1,5 +1,7 @@
 """The link: the stages in a row, hard, soft or mixed, on a given draw."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -8,7 +10,7 @@ from torch import Tensor
 
 from linksim import checks
 from linksim.chain import STAGES, Chain
-from linksim.config import LinkConfig
+from linksim.config import Defect, LinkConfig
 from linksim.estimators import blended, hard_forward, soft_forward
 from linksim.gradients import Backward, backward_weights
 from linksim.inputs import check_share, check_snr
@@ -246,6 +248,26 @@ class Link(Chain):
         return trace.replace(
             assignment=soft.assignment, symbol_probabilities=soft.symbol_probabilities, surrogate=soft
         )
+
+    def with_defects(self, defects: Sequence[Defect]) -> Link:
+        """A link like this one, on the same codebook and at the same temperatures, with other defects.
+
+        Parts of one's own are shared. Without defects, its surrogate is exact.
+
+        Args:
+            defects: names; the link itself if they are those that it has.
+
+        Raises:
+            TypeError, ValueError: as `LinkConfig`, for names that do not exist or do not go together.
+        """
+        config = replace(self.config, defects=tuple(defects))
+        if config == self.config:
+            return self
+        own_points = self.modem.constellation(torch.float64) if config.modulation == "custom" else None
+        other = Link(config, quantizer=self.quantize, channel=self.channel, constellation=own_points)
+        other.codebook = self.codebook
+        other.vq_temp, other.symbol_temp = self.vq_temp, self.symbol_temp
+        return other.train(self.training).to(self.codebook.device, self.codebook.dtype)
 
     def extra_repr(self) -> str:
         """The sizes of a frame, for `print(link)`."""

@@ -115,46 +115,6 @@ def _ber_curve(axes: Any, own: Rows, point: Point, color: str) -> None:
     )
 
 
-MISMATCH = {
-    "vq_nmse": "codewords (VQ)",
-    "symbol_nmse": "symbols",
-    "llr_nmse": "LLRs",
-    "embedding_nmse": "embedding",
-    "feature_nmse": "receiver features",
-}
-
-
-def audit_picture(rows: Rows, path: Path) -> Path:
-    """Mismatch of each stage against Es/N0, and accuracy of both paths beside it."""
-    figure = Figure(figsize=(12, 4.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for metric, label in MISMATCH.items():
-        _line(left, rows, metric, label, 1.0)
-    left.set(
-        xlabel="Es/N0 in dB",
-        ylabel="relative energy of soft minus hard",
-        yscale="log",
-        title="Mismatch by stage",
-    )
-    for metric, label in (("hard_accuracy", PATH_LABELS["hard"]), ("soft_accuracy", PATH_LABELS["soft"])):
-        _line(right, rows, metric, label, 100.0)
-    right.set(xlabel="Es/N0 in dB", ylabel="accuracy in %", title="What it costs")
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
-        axes.legend()
-    return save(figure, path)
-
-
-def _line(axes: Any, rows: Rows, metric: str, label: str, scale: float) -> None:
-    own = sorted((row for row in rows if row["metric"] == metric), key=lambda row: row["snr_db"])
-    if not own:
-        return
-    snr = [row["snr_db"] for row in own]
-    (line,) = axes.plot(snr, [scale * row["value"] for row in own], marker="o", label=label)
-    low, high = ([scale * row[end] for row in own] for end in ("low", "high"))
-    axes.fill_between(snr, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
-
-
 def word_length_picture(rows: Rows, path: Path) -> Path:
     """Loss against word length, a panel per study, a line with error bars per modulation and part."""
     studies = list(dict.fromkeys(row["study"] for row in rows))

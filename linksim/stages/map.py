@@ -79,17 +79,18 @@ class Map(nn.Module):
         """
         bits = self._soft_bits_of(assignment)
         probabilities = self.symbol_probabilities(assignment, bits, temperature)
-        return bits, probabilities, self._mean(probabilities)
+        return bits, probabilities, self.mean(probabilities)
 
     def mean_symbols(self, assignment: Tensor) -> Tensor:
         """[B, S] complex means of the unsharpened symbols of distributions [B, N, K] over the codebook."""
-        return self._mean(self.marginals(assignment, self._soft_bits_of(assignment)))
+        return self.mean(self.marginals(assignment, self._soft_bits_of(assignment)))
 
     def _soft_bits_of(self, assignment: Tensor) -> Tensor:
         most_probable = self.information_bits(assignment.argmax(-1))
         return self.soft_bits(self.code.soft(self.information_probabilities(assignment), most_probable))
 
-    def _mean(self, probabilities: Tensor) -> Tensor:
+    def mean(self, probabilities: Tensor) -> Tensor:
+        """[B, S] complex means of symbol distributions [B, S, M]."""
         points = torch.view_as_real(self.modem.constellation(probabilities.dtype, probabilities.device))
         return torch.view_as_complex(probabilities @ points)
 

@@ -12,7 +12,7 @@ from linksim import files
 from linksim.config import CodingOptions
 from linksim_benchmarks.ber import Point, simulate
 from linksim_benchmarks.output import write_results
-from linksim_benchmarks.pictures import accuracy_picture, audit_picture, ber_picture, word_length_picture
+from linksim_benchmarks.pictures import accuracy_picture, ber_picture, word_length_picture
 
 SWEEP = [Point(m, c, snr) for c in ("awgn", "rayleigh") for m in (2, 4) for snr in (0.0, 40.0)]
 BER_ROWS = [simulate(point, 3000, 0) for point in SWEEP]
@@ -38,16 +38,6 @@ ACCURACY_ROWS = [
     for snr in (5.0, -1.0)
     for path in ("hard", "map", "soft")
 ]
-AUDIT_ROWS = [
-    {"snr_db": snr, "metric": metric, "value": value, "low": value, "high": value}
-    for snr in (0.0, 5.0)
-    for metric, value in (
-        ("vq_nmse", 0.0),
-        ("symbol_nmse", 0.3),
-        ("hard_accuracy", 0.9),
-        ("soft_accuracy", 1.0),
-    )
-]
 PICTURES = {
     "ber": lambda path: ber_picture(BER_ROWS, path, SWEEP),
     "ber of one point": lambda path: ber_picture(BER_ROWS[:1], path, SWEEP[:1]),
@@ -57,10 +47,6 @@ PICTURES = {
     "word length of one study": lambda path: word_length_picture(WORD_LENGTH_ROWS[:4], path),
     "accuracy": lambda path: accuracy_picture(ACCURACY_ROWS, path, trained_at=3.0),
     "accuracy of one path": lambda path: accuracy_picture(ACCURACY_ROWS[2:3], path),
-    "audit": lambda path: audit_picture(AUDIT_ROWS, path),
-    "audit without mismatch": lambda path: audit_picture(
-        [r for r in AUDIT_ROWS if r["metric"] == "vq_nmse"], path
-    ),
 }
 
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from linksim import Link
+from linksim.expected_llr import expected_mean_llr
 from linksim_training.config import TrainConfig
-from linksim_training.expected_llr import expected_mean_llr
 from linksim_training.options.monitoring import VQ_ENTROPY_NATS
 from linksim_training.randomness import Snr
 

@@ -1,33 +1,9 @@
 """Mean magnitude of an LLR."""
 
-import math
-from functools import lru_cache
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from numpy.typing import ArrayLike
 
-from linksim import checks
-from linksim.config import CHANNELS, MODULATIONS
-from linksim.metrics.theory.arguments import nearest_only, rice_factor, signal_to_noise
-from linksim.metrics.theory.custom import flat_points
-from linksim.metrics.theory.quadrature import legendre_nodes
-
-Array = NDArray[np.float64]
-Plane = NDArray[np.complex128]
-
-_RADIUS = 3.5
-"""In units of √N0; noise exceeds it with probability exp(-3.5²) = 5e-6."""
-_WORK = {1: 5e4, 2: 2e6}
-"""Likelihoods per integral to aim at, by dimensions."""
-_STEPS = {1: (1 / 64, 1 / 8), 2: (1 / 16, 3 / 4)}
-"""Least and largest step of the lattice in units of √N0, by dimensions."""
-_CHUNK = 250_000
-_AMPLITUDES = 1e-5, 1e5
-_FADING_ORDER = 16
-_FADING_REACH = 4.0
-_MOST_DIRECTIONS = 32
-_UNDERFLOW = 1e-290
+from linksim.metrics.theory.bit_metrics import Array, BitFunction, mean_over_bits
 
 
 def mean_llr_magnitude(
@@ -81,170 +57,21 @@ def mean_llr_magnitude(
     >>> f"{mean_llr_magnitude(4, 5.0, channel='rayleigh'):.2f}"
     '2.61'
     """
-    checks.one_of("modulation", modulation, MODULATIONS)
-    checks.one_of("channel", channel, CHANNELS)
-    if constellation is not None:
-        modulation = "custom"
-    bits = checks.bits_per_symbol(bits_per_symbol, modulation)
-    snr, maxlog = signal_to_noise(snr_db), nearest_only(demapper)
-    if channel == "bsc":
-        if (modulation, bits) != ("psk", 1):
-            raise ValueError(
-                "channel 'bsc' carries the bits of BPSK: give modulation='psk' and bits_per_symbol=1, got "
-                f"{modulation!r} and {bits}"
-            )
-        amplitude = math.sqrt(2 * snr)
-        return float(special.log_ndtr(amplitude) - special.log_ndtr(-amplitude))
-    k = rice_factor(channel.removesuffix("-fast"), rician_k)
-    return _mean(_points(modulation, bits, constellation).tobytes(), math.sqrt(snr), k, maxlog)
+    return mean_over_bits(
+        _MAGNITUDE,
+        bits_per_symbol,
+        snr_db,
+        modulation=modulation,
+        constellation=constellation,
+        channel=channel,
+        rician_k=rician_k,
+        demapper=demapper,
+    )
 
 
-def _points(modulation: str, bits: int, constellation: ArrayLike | None) -> Plane:
-    """Points by label; of QAM only those of one dimension, since the other has the same LLRs."""
-    if modulation == "qam":
-        return _pam_points(bits // 2)
-    if modulation == "psk":
-        position = np.arange(2**bits)
-        points = np.empty(2**bits, dtype=np.complex128)
-        points[position ^ (position >> 1)] = np.exp(2j * np.pi * position / 2**bits)
-        return points
-    if constellation is None:
-        raise ValueError("modulation 'custom' needs the points: give constellation=points")
-    points = flat_points(constellation)
-    if len(points) != 2**bits:
-        raise ValueError(f"bits_per_symbol={bits} takes {2**bits} points, got {len(points)}")
-    largest = np.abs(points).max()
-    if largest == 0:
-        raise ValueError("points must not all be zero")
-    points = points / largest  # so that no square overflows
-    return np.asarray(points / np.sqrt(np.mean(np.abs(points) ** 2)), dtype=np.complex128)
+def _magnitude(llr: Array, _: Array) -> Array:
+    return np.abs(llr)
 
 
-def _pam_points(bits: int) -> Plane:
-    """One dimension of square QAM of unit energy, by label (3GPP TS 38.211, section 5.1)."""
-    label = np.arange(2**bits)
-    value = np.zeros(2**bits)
-    for bit in range(bits):  # from the least significant
-        value = (1 - 2.0 * ((label >> bit) & 1)) * (2.0**bit - value)
-    return (value * math.sqrt(3 / (2 * (4**bits - 1)))).astype(np.complex128)
-
-
-@lru_cache(maxsize=4096)
-def _mean(raw: bytes, amplitude: float, k: float, maxlog: bool) -> float:
-    """Mean at √(mean Es/N0) and K-factor `k`; `raw` holds the points."""
-    points = _turned(raw)
-    if math.isinf(k):
-        return _without_fading(points, amplitude, maxlog)
-    # y = √(1 + K)·|h| is distributed about √K with a deviation near 1/√2. The mean is a smooth function of
-    # the amplitude that grows at most like its square, so few nodes suffice.
-    centre = math.sqrt(k)
-    low, high = max(0.0, centre - _FADING_REACH), centre + _FADING_REACH
-    node, weight = legendre_nodes(_FADING_ORDER)
-    y = low + (high - low) * node
-    density = (high - low) * weight * 2 * y * np.exp(-((y - centre) ** 2)) * special.i0e(2 * centre * y)
-    values = [_without_fading(points, amplitude * at, maxlog) for at in (y / math.sqrt(1 + k)).tolist()]
-    return float(density @ values)
-
-
-@lru_cache(maxsize=64)
-def _turned(raw: bytes) -> Plane:
-    """The points turned so that a lattice along the axes suits them; on the real axis if they are in line.
-
-    Along lines where an LLR changes its sign |LLR| has a kink. A lattice sum errs by up to a sixth of its
-    squared step there if the line runs along the lattice, half that along its diagonals, and by next to
-    nothing if it runs askew.
-    """
-    points = np.frombuffer(raw, dtype=np.complex128)
-    points = points - points.mean()  # which no LLR depends on
-    far = points[np.abs(points).argmax()]
-    if far == 0:
-        return points
-    along = points * (far.conjugate() / abs(far))
-    if np.abs(along.imag).max() < 1e-12 * abs(far):
-        return along.real + 0j
-    # At low SNR the lines are normal to the differences between the means of a bit's two sets of points, at
-    # high SNR to those between points.
-    count = len(points)
-    halves = [points.reshape(-1, 2, 2**bit) for bit in range(count.bit_length() - 1)]
-    normal = np.array([half[:, 1].mean() - half[:, 0].mean() for half in halves])
-    if count <= _MOST_DIRECTIONS:
-        normal = np.concatenate([normal, (points[:, None] - points).ravel()])
-    normal = normal[np.abs(normal) > 1e-9]
-    if len(normal) == 0:
-        return points
-    # modulo an eighth of a turn, which takes the axes to the diagonals
-    angle = np.sort(np.mod(np.angle(normal), np.pi / 4))
-    gap = np.diff(angle, append=angle[0] + np.pi / 4)
-    widest = gap.argmax()
-    return points * np.exp(-1j * (angle[widest] + gap[widest] / 2))
-
-
-def _without_fading(points: Plane, amplitude: float, maxlog: bool) -> float:
-    least, most = _AMPLITUDES
-    if least <= amplitude <= most:
-        return _lattice_sum(amplitude * points, maxlog)
-    # It is a power of the amplitude far from 1, where rounding would spoil the sum.
-    edge, inner = (least, 2 * least) if amplitude < least else (most, most / 2)
-    at_edge, at_inner = (_lattice_sum(at * points, maxlog) for at in (edge, inner))
-    if amplitude == 0 or min(at_edge, at_inner) == 0:
-        return 0.0
-    exponent = math.log(at_edge / at_inner) / math.log(edge / inner)
-    return at_edge * (amplitude / edge) ** exponent
-
-
-def _lattice_sum(points: Plane, maxlog: bool) -> float:
-    """Mean of |LLR| for points in units of √N0, without fading."""
-    dimensions = 2 if points.imag.any() else 1
-    place, cell = _lattice(points, dimensions)
-    # Log likelihoods but for -|r|², which all points share
-    terms = np.stack([2 * points.real, 2 * points.imag, -(points.real**2) - points.imag**2], axis=1)
-    chunks = math.ceil(len(place) * len(points) / _CHUNK)
-    total = 0.0
-    for part in np.array_split(place, chunks):
-        metric = terms @ np.stack([part.real, part.imag, np.ones(len(part))])
-        largest = metric.max(axis=0)
-        likelihood = np.exp(metric - largest)
-        density = likelihood.sum(axis=0) * np.exp(largest - part.real**2 - part.imag**2)
-        total += float(_magnitudes(metric, likelihood, maxlog) @ density)
-    return total * cell / (math.pi ** (dimensions / 2) * len(points))
-
-
-def _lattice(points: Plane, dimensions: int) -> tuple[Plane, float]:
-    """Places [n] of a square lattice near the points, each once, and the size of its cells."""
-    # What neighbourhoods that overlap cover together: no more than each by itself, or the disc around all
-    reach = float(np.abs(points).max()) + _RADIUS
-    ball = 2.0 if dimensions == 1 else math.pi
-    size = ball * min(len(points) * _RADIUS**dimensions, reach**dimensions)
-    step = (size * len(points) / _WORK[dimensions]) ** (1 / dimensions)
-    step = float(np.clip(step, *_STEPS[dimensions]))
-    beyond = math.ceil(_RADIUS / step)
-    offset = np.arange(-beyond, beyond + 1)
-    across = offset if dimensions == 2 else np.zeros(1, dtype=np.int64)
-    real, imag = (axis.ravel() for axis in np.meshgrid(offset, across))
-    near = (real**2 + imag**2) * step**2 <= (_RADIUS + step) ** 2
-    real = (np.rint(points.real / step).astype(np.int64)[:, None] + real[near]).ravel()
-    imag = (np.rint(points.imag / step).astype(np.int64)[:, None] + imag[near]).ravel()
-    low, width = imag.min(), imag.max() - imag.min() + 1
-    real, imag = np.divmod(np.unique(real * width + (imag - low)), width)
-    return step * (real + 1j * (imag + low)), step**dimensions
-
-
-def _magnitudes(metric: Array, likelihood: Array, maxlog: bool) -> Array:
-    """[n]: mean over the bits of |LLR|, from [M, n] by label; `likelihood` is exp(metric) but for factors."""
-    bits = len(metric).bit_length() - 1
-    total = np.zeros(metric.shape[1])
-    for _ in range(bits):
-        # The first bit left splits the labels in the middle; then its two values are folded together.
-        halves = likelihood.reshape(2, len(likelihood) // 2, -1)
-        zero, one = np.sum(halves, axis=1)
-        if maxlog or min(zero.min(), one.min()) < _UNDERFLOW:
-            nearest = np.abs(np.subtract(*np.max(metric.reshape(halves.shape), axis=1)))
-        else:
-            nearest = total
-        # Where likelihoods underflow the LLR is above 600, and its maximum approximation all but exact.
-        use_nearest = maxlog | (np.minimum(zero, one) < _UNDERFLOW)
-        ratio = np.divide(one, zero, out=np.ones_like(one), where=~use_nearest)
-        total = total + np.where(use_nearest, nearest, np.abs(np.log(ratio)))
-        likelihood = halves[0] + halves[1]
-        metric = np.maximum(*metric.reshape(halves.shape))
-    return total / bits
+_MAGNITUDE = BitFunction(_magnitude, saturates=False, fading_order=16)
+"""It grows at most like the square of the amplitude: few nodes suffice."""

@@ -2,16 +2,15 @@
 
 import torch
 
-from linksim import Link
-from linksim.metrics.theory.llr_magnitude import mean_llr_magnitude
+from linksim.link import Link
+from linksim.metrics.theory import mean_llr_magnitude
 from linksim.seeds import stream
-from linksim_training.randomness import Snr
 
 POINTS = 9
 SAMPLED_FRAMES = 500
 
 
-def expected_mean_llr(link: Link, snr_db: Snr) -> float:
+def expected_mean_llr(link: Link, snr_db: float | tuple[float, float]) -> float:
     """Mean |LLR| of the hard path where all codewords are sent equally often.
 
     By quadrature where there is a formula; where bits are not equally probable (padding, or a codebook whose
@@ -32,21 +31,18 @@ def expected_mean_llr(link: Link, snr_db: Snr) -> float:
 
 
 def has_formula(link: Link) -> bool:
-    """Whether bits are equally probable, and constellation, channel and demapper alone decide on LLRs."""
-    config, layout = link.config, link.layout
-    size = config.codebook_size
-    equal_bits = size & (size - 1) == 0 and layout.information_bits % config.bits_per_symbol == 0
+    """Whether `has_plain_receiver` holds and all bits are equally probable where all codewords are."""
+    size, layout = link.config.codebook_size, link.layout
+    equal_bits = size & (size - 1) == 0 and layout.coded_bits % layout.bits_per_symbol == 0
+    return equal_bits and not layout.coded and has_plain_receiver(link)
+
+
+def has_plain_receiver(link: Link) -> bool:
+    """Whether constellation, channel, SNR and demapper alone decide on the LLRs of given bits."""
+    config = link.config
     plain = (config.dac_bits, config.pa_backoff_db, config.adc_bits, config.llr_bits) == (None,) * 4
     own_channel = not type(link.channel).__module__.startswith("linksim.")
-    return (
-        plain
-        and equal_bits
-        and config.code == "none"
-        and config.crc == "none"
-        and not config.csi_error
-        and config.modulation != "custom"
-        and not own_channel
-    )
+    return plain and not config.csi_error and config.modulation != "custom" and not own_channel
 
 
 def _by_formula(link: Link, snr_db: float) -> float:

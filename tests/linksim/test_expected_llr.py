@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from linksim import Link, LinkConfig
-from linksim_training.expected_llr import expected_mean_llr, has_formula
+from linksim.expected_llr import expected_mean_llr, has_formula
 
 FORMULA = {
     "16-QAM at 0 dB": ({}, 0.0),

@@ -1,0 +1,1 @@
+"""The audit command: result, tables, pictures, and the page that works offline."""

@@ -1,0 +1,151 @@
+"""The result of `linksim audit`: audits of one or two checkpoints as one dictionary of plain values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from linksim import Link
+from linksim.audit import AuditReport
+from linksim.auditing.rows import paired_gap
+from linksim.auditing.verdict import verdict
+from linksim_benchmarks.audit.run_history import history_of
+from linksim_training.checkpoints import Checkpoint
+from linksim_training.data import ImageData
+
+Pair = tuple[float, float]
+"""vq_temp and symbol_temp."""
+
+LISTS = ("rows", "attribution", "switched", "calibration", "information", "constellations")
+DECISIONS = {"mean": "posterior mean", "map": "MAP index", "radius": "mean over a Hamming ball"}
+CHANNELS = {
+    "awgn": "AWGN",
+    "rayleigh": "Rayleigh block fading",
+    "rayleigh-fast": "Rayleigh fast fading",
+    "rician": "Rician block fading",
+    "rician-fast": "Rician fast fading",
+    "bsc": "binary symmetric channel",
+}
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What was audited.
+
+    Attributes:
+        name: of the checkpoint, unlike those of the others.
+        path: of its file.
+        checkpoint: model and metadata.
+        data: images whose test part was sent.
+        surrogate: module:function, or None.
+        reports: by temperatures; the first is the audit itself, the others are the sweep.
+    """
+
+    name: str
+    path: Path
+    checkpoint: Checkpoint
+    data: ImageData
+    surrogate: str | None
+    reports: dict[Pair, AuditReport] = field(default_factory=dict)
+
+    @property
+    def report(self) -> AuditReport:
+        """At the first temperatures."""
+        return next(iter(self.reports.values()))
+
+
+def audit_result(audits: Sequence[Audited], provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that the table, the pictures and the page are made from; JSON has all of it."""
+    result: dict[str, Any] = {
+        "checkpoints": [_described(one) for one in audits],
+        **{name: _rows(audits, name) for name in LISTS},
+        "findings": [
+            {
+                "checkpoint": one.name,
+                "vq_temp": vq_temp,
+                "symbol_temp": symbol_temp,
+                "snr_db": None,
+                **asdict(report.finding),
+                "defects": list(report.finding.defects),
+                "sentence": report.finding.sentence(),
+            }
+            for one in audits
+            for (vq_temp, symbol_temp), report in one.reports.items()
+            if report.finding is not None
+        ],
+        "differences": _differences(*audits) if len(audits) == 2 else [],
+        "provenance": dict(provenance),
+    }
+    return result
+
+
+def _rows(audits: Sequence[Audited], name: str) -> list[dict[str, Any]]:
+    return [
+        {"checkpoint": one.name, "vq_temp": vq_temp, "symbol_temp": symbol_temp, **row}
+        for one in audits
+        for (vq_temp, symbol_temp), report in one.reports.items()
+        for row in getattr(report, name)
+    ]
+
+
+def _described(one: Audited) -> dict[str, Any]:
+    report = one.report
+    return {
+        "name": one.name,
+        "path": str(one.path),
+        "link": describe(one.checkpoint.model.link),
+        "data": one.data.name,
+        "images": report.frames,
+        "draws": report.draws,
+        "epoch": one.checkpoint.metadata["epoch"],
+        "trained_snr_db": one.checkpoint.metadata["snr_db"],
+        "surrogate": one.surrogate,
+        "tied_tokens": report.tied,
+        "images_left_out": report.left_out,
+        "one_function": list(report.one_function),
+        "verdict": verdict(report),
+        "history": history_of(one.path),
+    }
+
+
+def describe(link: Link) -> str:
+    """A link in one line: frame, code, modulation, channel, demapper, decision, defects."""
+    config, layout = link.config, link.layout
+    coded = "" if not layout.coded else f", {config.crc} and {config.code} at rate {config.code_rate:g}"
+    defects = "" if not config.defects else f"; surrogate with {' and '.join(config.defects)}"
+    return (
+        f"{layout.tokens} tokens × {layout.bits_per_token} bits{coded}, {layout.symbols} symbols of "
+        f"{link.modem.modulation_name}, {CHANNELS[config.channel]}, {config.demapper} demapper, "
+        f"{DECISIONS[config.decision]}{defects}"
+    )
+
+
+def _differences(first: Audited, second: Audited) -> list[dict[str, Any]]:
+    """Accuracy of the first minus that of the second, on the same images, with its interval."""
+    rows = []
+    for key, mine in first.report.correct.items():
+        snr_db, path = key
+        value, low, high = paired_gap(mine, second.report.correct[key])
+        rows.append(
+            {
+                "first": first.name,
+                "second": second.name,
+                "snr_db": snr_db,
+                "path": path,
+                "value": value,
+                "low": low,
+                "high": high,
+            }
+        )
+    return rows
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """A short name for each checkpoint, its run folder or file, with A and B in front if there are two."""
+    short = [
+        path.absolute().parent.parent.name if path.parent.name == "checkpoints" else path.stem
+        for path in paths
+    ]
+    if len(paths) == 1:
+        return short
+    return [f"{letter}: {name}" for letter, name in zip("AB", short, strict=True)]

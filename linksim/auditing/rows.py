@@ -1,0 +1,148 @@
+"""Rows of an audit: figures with intervals, from what was measured frame by frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from linksim.auditing.bootstrap import frame_bootstrap
+from linksim.auditing.figures import FrameFigures
+from linksim.expected_llr import expected_mean_llr
+from linksim.link import Link
+from linksim.metrics.intervals import clopper_pearson, clustered_proportion, newcombe_paired, ratio
+
+STAGES = (
+    "quantize",
+    "map",
+    "front end",
+    "received",
+    "demap",
+    "decode",
+    "decide",
+    "features",
+    "task",
+)
+"""The stages in the order of the chain, as rows name them."""
+
+Figure = tuple[float, float, float]
+"""Value, lower and upper end of its 95 % interval."""
+
+LEAST_DB = -200.0
+"""What errors of zero count as in dB."""
+
+SQUARED = ("soft_evm", "hard_evm", "llr_rms_error")
+"""Figures whose ratio is the square of what is reported."""
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """What figures are compared with.
+
+    Attributes:
+        symbol_entropy: marginal entropy of symbols that is enough, ln(M)/2, in nats.
+        mean_llr: mean |LLR| where all codewords are sent equally often.
+    """
+
+    symbol_entropy: float
+    mean_llr: float
+
+    @classmethod
+    def of(cls, link: Link, snr_db: float) -> Expectations:
+        """Those of a link at an Es/N0 in dB."""
+        return cls(link.config.bits_per_symbol * math.log(2) / 2, expected_mean_llr(link, snr_db))
+
+
+def stage_rows(figures: FrameFigures, expected: Expectations) -> Iterator[dict[str, Any]]:
+    """Rows of one SNR: stage, metric, value, low, high.
+
+    Ratios over frames have Student's interval from their linearised variance, accuracies of one draw the
+    exact binomial one, of several that of clusters, the gap Newcombe's or the bootstrap's.
+    """
+    for stage in STAGES:
+        found = {
+            metric: ratio(_array(pair[0]), _array(pair[1])) for metric, pair in figures.ratios(stage).items()
+        }
+        found |= {metric: _entropy(parts) for metric, parts in figures.distributions(stage).items()}
+        if stage == "task":
+            found |= _accuracies(figures)
+        for metric in SQUARED:
+            if metric in found:
+                found[metric] = _mapped(lambda value: max(value, 0.0) ** 0.5, found[metric])
+        for metric, figure in _with_derived(found, expected):
+            value, low, high = figure
+            yield {"stage": stage, "metric": metric, "value": value, "low": low, "high": high}
+
+
+def _with_derived(found: Mapping[str, Figure], expected: Expectations) -> Iterator[tuple[str, Figure]]:
+    """Every figure, each followed by what is derived from it."""
+    derived: dict[str, tuple[str, Callable[[float], float]]] = {
+        "symbol_nmse": ("symbol_evm_db", _decibels),
+        "soft_power": ("power_error_db", _decibels),
+        "marginal_entropy": ("assignment_perplexity", math.exp),
+        "symbol_marginal_entropy": ("symbol_entropy_ratio", lambda nats: nats / expected.symbol_entropy),
+        "soft_mean_llr": ("soft_mean_llr_ratio", lambda llr: llr / expected.mean_llr),
+        "hard_mean_llr": ("hard_mean_llr_ratio", lambda llr: llr / expected.mean_llr),
+    }
+    for metric, figure in found.items():
+        yield metric, figure
+        if metric in derived:
+            name, function = derived[metric]
+            yield name, _mapped(function, figure)
+
+
+def _mapped(function: Callable[[float], float], figure: Figure) -> Figure:
+    value, low, high = figure
+    return function(value), function(low), function(high)
+
+
+def _decibels(power: float) -> float:
+    return max(10 * math.log10(power), LEAST_DB) if power > 0 else LEAST_DB
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.double().numpy()
+
+
+def _entropy(frames: Tensor) -> Figure:
+    """Entropy of the mean of distributions [images, K], in nats.
+
+    It is the mean of the frames' cross-entropies to that mean, whose spread is its linearised variance.
+    """
+    log_mean = frames.mean(0).clamp_min(torch.finfo(torch.float64).tiny).log()
+    return ratio(_array(-(frames @ log_mean)), np.ones(len(frames)))
+
+
+def _accuracies(figures: FrameFigures) -> dict[str, Figure]:
+    """Accuracy of both paths, and the paired gap."""
+    found: dict[str, Figure] = {}
+    correct = {path: figures.frames(f"{path} correct") for path in ("soft", "hard")}
+    for path, right in correct.items():
+        if figures.draws == 1:
+            count, total = int(right.sum()), right.numel()
+            found[f"{path}_accuracy"] = count / total, *clopper_pearson(count, total)
+        else:
+            trials = np.full(right.shape[1], figures.draws)
+            found[f"{path}_accuracy"] = clustered_proportion(_array(right.sum(0)), trials)
+    found["gap"] = paired_gap(correct["soft"], correct["hard"])
+    return found
+
+
+def paired_gap(first: Tensor, second: Tensor) -> Figure:
+    """Accuracy of the first minus that of the second, on the same images, with a 95 % interval.
+
+    Newcombe's interval for one draw; for several, percentiles of a bootstrap over images.
+
+    Args:
+        first, second: [draws, images] booleans.
+    """
+    if len(first) == 1:
+        counts = (first & second), (first & ~second), (~first & second), (~first & ~second)
+        return newcombe_paired(*(int(count.sum()) for count in counts))
+    difference = (first.double() - second.double()).mean(0)
+    return frame_bootstrap(_array(difference).reshape(-1, 1))[0]
