@@ -40,9 +40,11 @@ class AuditReport:
         left_out: number of images left out because they have such tokens.
         one_function: stages that are one function on both paths: what differs there came in from before.
         attribution: snr_db, surrogate, measure, place, value, low, high: what each place adds to accuracy (a
-            share) or cross-entropy (nats) when it is soft, and their total; `surrogate` is "audited", and
-            "exact" for the same figures without the defects of the audited one.
-        finding: which defects explain how the surrogate differs from the exact one; None if not looked for.
+            share) or cross-entropy (nats) when it is soft, and their total; `surrogate` is "audited";
+            if that one is not exact, "exact" has the same figures without its fault, and "fault" the
+            difference.
+        finding: which defects explain how the surrogate differs from the exact one; None if
+            it was not needed.
         switched: defect, soft_accuracy, low, high, embedding_nmse, over all SNRs together: what each named
             defect would do; the first row is the surrogate without any.
         calibration: snr_db, path, llr, claimed, measured, low, high, bits for each bin of |LLR|.
@@ -148,7 +150,7 @@ def audit(
             tied=tied,
             left_out=left_out,
             one_function=one_function(link, surrogate is not None),
-            finding=finding if "defects" in parts else None,
+            finding=finding,
             switched=switched,
         )
         for snr in map(float, snr_db):

@@ -154,6 +154,9 @@ def shapley_values(mixtures: Tensor) -> Tensor:
 def attribution_rows(mixtures: Tensor, splices: Tensor | None) -> Iterator[dict[str, Any]]:
     """Rows of one SNR: surrogate, measure, place, value, low, high; intervals by a bootstrap over images.
 
+    An audited surrogate with a fault has rows for itself ("audited"), for the exact one in its place
+    ("exact"), and for the difference ("fault").
+
     Args:
         mixtures: [draws, images, 8, 2] as `measure_mixtures` gives them.
         splices: [draws, images, 4, 2] as `measure_splices` gives them; None if the audited surrogate is the
@@ -164,7 +167,7 @@ def attribution_rows(mixtures: Tensor, splices: Tensor | None) -> Iterator[dict[
     if splices is not None:
         own = splices.mean(0)
         faults = torch.stack([own[:, after] - own[:, before] for before, after in pairwise(range(4))], 1)
-        surrogates = {"audited": exact + faults, "exact": exact}
+        surrogates = {"audited": exact + faults, "exact": exact, "fault": faults}
     for name, shares in surrogates.items():
         figures = torch.cat([shares, shares.sum(1, keepdim=True)], 1)
         found = iter(frame_bootstrap(figures.flatten(1).numpy()))

@@ -84,10 +84,11 @@ def task_figures(
     (soft_logits, soft_features), (hard_logits, hard_features) = soft, hard
     cosine = cosine_similarity(soft_features.flatten(1).double(), hard_features.flatten(1).double())
     soft_log, hard_log = soft_logits.double().log_softmax(-1), hard_logits.double().log_softmax(-1)
+    divergence = (hard_log.exp() * (hard_log - soft_log)).sum(-1)  # rounding takes it a little below zero
     return {
         ("features", "feature_nmse"): mismatch.normalised_error(soft_features, hard_features),
         ("features", "feature_cosine"): mean_over_frame(cosine),
-        ("task", "class_kl"): mean_over_frame((hard_log.exp() * (hard_log - soft_log)).sum(-1)),
+        ("task", "class_kl"): mean_over_frame(divergence.clamp_min(0)),
         ("task", "soft_cross_entropy"): mean_over_frame(frame_cross_entropy(soft_logits, labels)),
         ("task", "hard_cross_entropy"): mean_over_frame(frame_cross_entropy(hard_logits, labels)),
     }

@@ -197,7 +197,9 @@ def plot_attribution(axes: Axes, rows: Rows, snr_db: float, measure: str) -> Non
     """
     label, scale = MEASURES[measure]
     of_measure = [row for row in rows if row["measure"] == measure]
-    surrogates = list(dict.fromkeys(row["surrogate"] for row in of_measure))
+    surrogates = [
+        name for name in ("audited", "exact") if any(row["surrogate"] == name for row in of_measure)
+    ]
     height = 0.8 / max(len(surrogates), 1)
     for number, surrogate in enumerate(surrogates):
         own = [row for row in of_measure if row["snr_db"] == snr_db and row["surrogate"] == surrogate]

@@ -118,6 +118,13 @@ def stage_table(rows: Rows, one_function: Sequence[str]) -> Table:
     return Table("By stage", ["figure", "value", "95 % interval"], bodies)
 
 
+SURROGATES = {
+    "audited": "Audited surrogate",
+    "exact": "Exact surrogate",
+    "fault": "Audited minus exact: the fault alone",
+}
+
+
 def attribution_table(rows: Rows) -> Table:
     """What each place adds to each measure, at one SNR, with intervals."""
     units = {"accuracy": "points", "cross_entropy": "nats"}
@@ -133,7 +140,7 @@ def attribution_table(rows: Rows) -> Table:
                 if (row["surrogate"], row["measure"]) == (surrogate, measure):
                     cells.setdefault(row["place"], [row["place"]])
                     cells[row["place"]] += [number(row["value"], unit), interval(row, unit)]
-        heading = f"{surrogate.capitalize()} surrogate" if len(surrogates) > 1 else ""
+        heading = SURROGATES[surrogate] if len(surrogates) > 1 else ""
         bodies.append(Body(heading, list(cells.values())))
     heads = [(f"{measure.replace('_', '-')} in {unit}", "95 % interval") for measure, unit in units.items()]
     return Table("Soft minus hard", ["place", *(head for pair in heads for head in pair)], bodies)
