@@ -1,4 +1,5 @@
 # make demo: install and run the main job.   make test: install, lint, type-check and test.
+# make test-browser: drive the page of an audit in Chromium.
 # make conformance: compare with Sionna on TensorFlow.   make mutation: measure what the tests notice.
 PYTHON ?= python3
 VENV := .venv
@@ -17,7 +18,7 @@ PYTHON_IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11) and "lin
 TENSORFLOW_HAS_WHEELS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "TensorFlow 2.21 needs Python 3.11 to 3.13 here: make conformance REFERENCE_PYTHON=python3.13")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint conformance golden mutation clean
+.PHONY: help venv demo test test-browser lint conformance golden mutation clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -38,6 +39,10 @@ $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-mutation: $(VENV)/.installed-dev
 	$(PIP) -e '.[dev,mutation]'
+	@touch $@
+
+$(VENV)/.installed-browser: $(VENV)/.installed-dev
+	$(PIP) -e '.[dev,browser]'
 	@touch $@
 
 # Sionna 1.2.2 needs TensorFlow and is imported under the same name as the Sionna of linksim.
@@ -61,6 +66,9 @@ lint: $(VENV)/.installed-dev  ## ruff and the type checker
 
 test: lint  ## lint, type-check and run the tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-browser: $(VENV)/.installed-browser  ## drive a page, and that of make demo if there is one, in Chromium
+	$(if $(wildcard $(RUN)/audit.html),LINKSIM_AUDIT_PAGE=$(RUN)/audit.html) $(BIN)/python -m pytest tests/browser
 
 conformance golden: export PYTHONPATH := tests
 conformance golden: export TF_CPP_MIN_LOG_LEVEL := 3

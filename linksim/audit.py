@@ -14,6 +14,7 @@ from linksim.auditing.faulty_stages import STAGES_OF
 from linksim.auditing.finding import Finding
 from linksim.auditing.rows import STAGES
 from linksim.auditing.ties import tied_tokens
+from linksim.auditing.verdict import verdict
 from linksim.evaluation import evaluating, placed
 from linksim.link import Link
 from linksim.signals import Draw, Trace
@@ -66,6 +67,10 @@ class AuditReport:
     information: list[dict[str, Any]] = field(default_factory=list)
     constellations: list[dict[str, Any]] = field(default_factory=list)
     correct: dict[tuple[float, str], Tensor] = field(default_factory=dict)
+
+    def verdict(self) -> str:
+        """The widest gap in accuracy, where most of it comes from, and the defects found, in words."""
+        return verdict(self)
 
     def value(self, snr_db: float, metric: str) -> float:
         """One figure.

@@ -61,9 +61,12 @@ def check_writable(*paths: str | Path | None) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file whole."""
+    """Write a text file whole, in UTF-8.
+
+    Names of files that are no Unicode come as lone surrogates, which UTF-8 cannot hold: they become "?".
+    """
     with whole(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+        aside.write_text(text, encoding="utf-8", errors="replace")
 
 
 def write_json(path: str | Path, content: Any) -> None:

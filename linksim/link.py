@@ -267,7 +267,11 @@ class Link(Chain):
         other = Link(config, quantizer=self.quantize, channel=self.channel, constellation=own_points)
         other.codebook = self.codebook
         other.vq_temp, other.symbol_temp = self.vq_temp, self.symbol_temp
-        return other.train(self.training).to(self.codebook.device, self.codebook.dtype)
+        for part in other.children():
+            if part is not self.quantize and part is not self.channel:
+                part.to(self.codebook.device, self.codebook.dtype).train(self.training)
+        other.training = self.training
+        return other
 
     def extra_repr(self) -> str:
         """The sizes of a frame, for `print(link)`."""

@@ -9,6 +9,9 @@ from linksim_training.checkpoints import Checkpoint, load_checkpoint
 from linksim_training.data import ImageData, load_data
 from linksim_training.model import SemanticModel
 
+LEAST_TEMPERATURE = 1e-9
+"""Far below, exponents overflow."""
+
 
 def load(path: Path, dataset: str | None) -> tuple[Checkpoint, ImageData]:
     """Load both.
@@ -39,11 +42,15 @@ def load(path: Path, dataset: str | None) -> tuple[Checkpoint, ImageData]:
 def temperatures(
     model: SemanticModel, vq_temp: Sequence[float], symbol_temp: Sequence[float]
 ) -> list[tuple[float, float]]:
-    """Every pair of a vq_temp and a symbol_temp; those of the checkpoint where none is given.
+    """Every pair of a vq_temp and a symbol_temp, once; those of the checkpoint where none is given.
 
     Raises:
-        ValueError: if one is not a positive number.
+        ValueError: if one is not a number from `LEAST_TEMPERATURE`.
     """
-    vq = [checks.real("--vq-temp", value, above=0) for value in vq_temp] or [model.link.vq_temp]
-    symbol = [checks.real("--symbol-temp", v, above=0) for v in symbol_temp] or [model.link.symbol_temp]
-    return list(product(vq, symbol))
+    vq = [checks.real("--vq-temp", value, least=LEAST_TEMPERATURE) for value in vq_temp] or [
+        model.link.vq_temp
+    ]
+    symbol = [checks.real("--symbol-temp", v, least=LEAST_TEMPERATURE) for v in symbol_temp] or [
+        model.link.symbol_temp
+    ]
+    return list(dict.fromkeys(product(vq, symbol)))

@@ -50,47 +50,54 @@ class AuditedLink:
         """
         if self.surrogate is None:
             return self.link.soft(latents, draw)
-        trace = self.surrogate(latents, draw)
-        check_surrogate(trace, self.link, len(latents))
-        return trace
+        return checked_surrogate(self.surrogate(latents, draw), self.link, len(latents))
 
 
-def check_surrogate(trace: Trace, link: Link, frames: int) -> None:
-    """Refuse a trace whose signals do not fit the link.
+def checked_surrogate(trace: Trace, link: Link, frames: int) -> Trace:
+    """A trace whose signals fit the link, on its device and in its precision.
 
     Raises:
-        ValueError: naming the signal, its shape, and the shape that fits.
+        ValueError: naming the signal that does not fit, and what would.
     """
     if not isinstance(trace, Trace) or trace.embedding is None:
         raise ValueError("surrogate must return a linksim.Trace that holds at least the embedding")
     layout, (size, dimension) = link.layout, link.codebook.shape
     in_tokens, in_symbols = (frames, layout.tokens), (frames, layout.symbols)
-    shapes = {
-        "latents": (*in_tokens, dimension),
-        "index": in_tokens,
-        "assignment": (*in_tokens, size),
-        "quantized": (*in_tokens, dimension),
-        "information_bits": (frames, layout.information_bits),
-        "bits": (frames, layout.symbols * layout.bits_per_symbol),
-        "symbol_probabilities": (*in_symbols, 2**layout.bits_per_symbol),
-        "symbols": in_symbols,
-        "transmitted": in_symbols,
-        "received": in_symbols,
-        "llr": (frames, layout.coded_bits),
-        "information_llr": (frames, layout.information_bits),
-        "posterior": (*in_tokens, size),
-        "decoded_index": in_tokens,
-        "embedding": (*in_tokens, dimension),
+    real, whole = link.codebook.dtype, torch.int64
+    kinds = {
+        "latents": ((*in_tokens, dimension), real),
+        "index": (in_tokens, whole),
+        "assignment": ((*in_tokens, size), real),
+        "quantized": ((*in_tokens, dimension), real),
+        "information_bits": ((frames, layout.information_bits), real),
+        "bits": ((frames, layout.symbols * layout.bits_per_symbol), real),
+        "symbol_probabilities": ((*in_symbols, 2**layout.bits_per_symbol), real),
+        "symbols": (in_symbols, real.to_complex()),
+        "transmitted": (in_symbols, real.to_complex()),
+        "received": (in_symbols, real.to_complex()),
+        "llr": ((frames, layout.coded_bits), real),
+        "information_llr": ((frames, layout.information_bits), real),
+        "posterior": ((*in_tokens, size), real),
+        "decoded_index": (in_tokens, whole),
+        "embedding": ((*in_tokens, dimension), real),
     }
-    for name, shape in shapes.items():
+    fitting = {}
+    for name, (shape, dtype) in kinds.items():
         signal = getattr(trace, name)
         if signal is None:
             continue
         if not isinstance(signal, Tensor) or tuple(signal.shape) != shape:
             given = list(signal.shape) if isinstance(signal, Tensor) else type(signal).__name__
             raise ValueError(f"surrogate returned {name} of shape {given}, expected {list(shape)}")
+        if (signal.is_complex(), signal.is_floating_point()) != (dtype.is_complex, dtype.is_floating_point):
+            raise ValueError(f"surrogate returned {name} of {signal.dtype}, expected {dtype}")
         if not torch.isfinite(signal).all():
             raise ValueError(f"surrogate returned {name} with values that are not finite")
+        if name in ("assignment", "symbol_probabilities", "posterior") and signal.min() < 0:
+            raise ValueError(f"surrogate returned {name} with probabilities below 0")
+        if (signal.device, signal.dtype) != (link.codebook.device, dtype):
+            fitting[name] = signal.to(link.codebook.device, dtype)
+    return trace.replace(**fitting)
 
 
 def audit_snr(

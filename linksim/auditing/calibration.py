@@ -15,7 +15,7 @@ from linksim.metrics.theory.bicm import bicm_capacity
 def capacity(link: Link, snr_db: float) -> float | None:
     """BICM capacity in bit per bit of constellation and channel; None where there is no formula."""
     config = link.config
-    if not has_plain_receiver(link):
+    if not has_plain_receiver(link) or link.layout.pad_bits:  # pad bits leave fewer points to tell apart
         return None
     return bicm_capacity(
         config.bits_per_symbol,

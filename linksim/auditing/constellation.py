@@ -42,7 +42,7 @@ class Constellations:
         gain = torch.where(gain.abs() < LEAST_GAIN, LEAST_GAIN, gain)
         for path, trace in (("hard", hard), ("soft", soft)):
             if trace.symbols is not None:
-                self.points[path].append(trace.symbols.flatten().cpu())
+                self.points[path].append(trace.symbols.cpu())
             if trace.received is not None:
                 place = (
                     torch.view_as_real((trace.received / gain).flatten().to(torch.complex64)).cpu().numpy()
@@ -55,12 +55,10 @@ class Constellations:
         """Half width of the square, points [re, im], counts with rows by imaginary part from below."""
         found: dict[str, Any] = {"extent": self.extent}
         for path, parts in self.points.items():
-            symbols = torch.cat(parts) if parts else torch.zeros(0, dtype=torch.complex64)
-            # A step that shares no factor with the length of a frame visits all places of a frame alike.
-            step = max(1, math.ceil(len(symbols) / POINTS))
-            while math.gcd(step, self.link.layout.symbols) > 1:
-                step += 1
-            kept = torch.view_as_real(symbols[::step]).double().numpy()
+            frames = torch.cat(parts) if parts else torch.zeros(0, 1, dtype=torch.complex64)
+            # Whole frames, spread over all, so that every place of a frame is shown alike.
+            step = max(1, math.ceil(frames.numel() / POINTS))
+            kept = torch.view_as_real(frames[::step].flatten()[:POINTS]).double().numpy()
             found[f"{path}_points"] = np.round(kept, 4).tolist()
             found[f"{path}_density"] = self.density[path].tolist()
         return found

@@ -54,7 +54,7 @@ class Finding:
         strengths: defect → fitted strength, None for those that come in no degrees.
         agreement: stage → energy of the difference from the exact stage, given the same input, over that of
             its result. A comparison that spans several stages is named after the last.
-        candidates: every hypothesis with an effect: `defects`, `explained` (share of the energy of the
+        candidates: every hypothesis that is possible: `defects`, `explained` (share of the energy of the
             difference, the least over the comparisons), `strengths`; best first.
     """
 
@@ -124,7 +124,7 @@ class DefectFinder:
         agreement = {comparison.stages[-1]: comparison.base for comparison in self.comparisons}
         if not any(comparison.differs for comparison in self.comparisons):
             return Finding("none", agreement=agreement)
-        names: list[Defect] = [name for name in self.stages.names() if self._has_effect(name)]
+        names: list[Defect] = [name for name in self.stages.names() if self._possible(name)]
         alone: list[tuple[Defect, ...]] = [(name,) for name in names]
         together = [pair for pair in combinations(names, 2) if set(pair) != set(RADII)]
         singles = sorted(map(self._tried, alone), key=_unexplained)
@@ -145,15 +145,16 @@ class DefectFinder:
         expected = self.stages.follow(self.audited, start, end, strengths)
         return relative_error(getattr(self.audited, end), expected)
 
-    def _has_effect(self, name: Defect) -> bool:
-        """Whether a defect changes anything at all on this link."""
+    def _possible(self, name: Defect) -> bool:
+        """Whether a defect changes something on this link, and only where the audited surrogate differs."""
+        changed = []
         for comparison in self.comparisons:
             if STAGES_OF[name] & set(comparison.stages):
                 ends = comparison.start, comparison.end
                 usual = self.stages.follow(self.audited, *ends, {name: _usual(name)})
                 if relative_error(usual, self.stages.follow(self.audited, *ends, {})) > AGREES:
-                    return True
-        return False
+                    changed.append(comparison)
+        return bool(changed) and all(comparison.differs for comparison in changed)
 
     def _tried(self, defects: tuple[Defect, ...]) -> dict[str, Any]:
         share, strengths = self._share(defects)

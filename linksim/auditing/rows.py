@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from linksim.auditing.bootstrap import frame_bootstrap
+from linksim.auditing.bootstrap import mean_difference
 from linksim.auditing.figures import FrameFigures
 from linksim.expected_llr import expected_mean_llr
 from linksim.link import Link
@@ -136,7 +136,7 @@ def _accuracies(figures: FrameFigures) -> dict[str, Figure]:
 def paired_gap(first: Tensor, second: Tensor) -> Figure:
     """Accuracy of the first minus that of the second, on the same images, with a 95 % interval.
 
-    Newcombe's interval for one draw; for several, percentiles of a bootstrap over images.
+    Newcombe's interval for one draw; for several, that of `mean_difference` over images.
 
     Args:
         first, second: [draws, images] booleans.
@@ -145,4 +145,4 @@ def paired_gap(first: Tensor, second: Tensor) -> Figure:
         counts = (first & second), (first & ~second), (~first & second), (~first & ~second)
         return newcombe_paired(*(int(count.sum()) for count in counts))
     difference = (first.double() - second.double()).mean(0)
-    return frame_bootstrap(_array(difference).reshape(-1, 1))[0]
+    return mean_difference(_array(difference))

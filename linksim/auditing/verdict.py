@@ -45,9 +45,13 @@ def _of_gap(gaps: Sequence[Mapping[str, Any]], attribution: Sequence[Mapping[str
         and (row["surrogate"], row["measure"]) == ("audited", "accuracy")
         and row["place"] in PLACES
     }
-    if not shares:
+    # A share with the other sign works against the gap.
+    helping = {
+        place: abs(row["value"]) for place, row in shares.items() if row["value"] * widest["value"] > 0
+    }
+    if not helping:
         return f"{text}."
-    first = max(shares, key=lambda place: abs(shares[place]["value"]))
+    first = max(helping, key=lambda place: helping[place])
     each = ", ".join(f"{place} {_points(row['value'])}" for place, row in shares.items())
     return (
         f"{text}; {PLACES[first]} contribute{'' if first == 'symbol' else 's'} most to it (points: {each})."
@@ -60,7 +64,7 @@ def _points(share: float) -> str:
 
 
 def _decibels(row: Mapping[str, Any]) -> str:
-    return f"{row['snr_db']:g} dB".replace("-", "−")
+    return f"{row['snr_db'] + 0.0:g} dB".replace("-", "−")
 
 
 def _interval(row: Mapping[str, Any]) -> str:

@@ -107,7 +107,7 @@ def test_a_fault_is_put_down_to_its_place(case, digits, name):
     in_place(report, KNOWN[name])
 
 
-def in_place(report, place, least=0.8):
+def in_place(report, place, least=0.99):
     """The place has most of what the fault does to the cross-entropy, and the figures add up."""
     shares = {}
     for row in report.attribution:

@@ -122,16 +122,6 @@ def test_the_audit_repeats_the_accuracy_of_the_summary(finished):
         assert abs(rows[12.0, f"{path}_accuracy"] - accuracy) < 5 * (0.25 / 360) ** 0.5
 
 
-def test_audit_files(finished):
-    content = read_json(finished.out / "audit.json")
-    assert read_json(finished.root / "audit.json") == content
-    assert {row["snr_db"] for row in content["rows"]} == {0, 8, 10, 12}
-    for row in content["rows"]:
-        assert {"snr_db", "stage", "metric", "value", "low", "high"} <= row.keys()
-    stages = {row["stage"] for row in content["rows"]}
-    assert {"quantize", "map", "demap", "decide", "features", "task"} <= stages
-
-
 @pytest.mark.parametrize("name", COLUMNS)
 def test_tables(finished, name):
     rows = read_json(finished.out / f"{name}.json")["rows"]
@@ -293,14 +283,6 @@ def test_tables_are_printed_in_any_encoding(monkeypatch, tmp_path, encoding):
     assert b"4-QAM awgn" in output.getvalue()
 
 
-def test_temperatures_of_the_audit(finished, tmp_path):
-    words = ["audit", str(finished.checkpoint), "--snr-db", "8", "--out", str(tmp_path), "--quiet"]
-    assert main([*words, "--vq-temp", "1e-4", "--symbol-temp", "1e-4"]) == 0
-    rows = {row["metric"]: row["value"] for row in read_json(tmp_path / "audit.json")["rows"]}
-    assert rows["symbol_nmse"] < 1e-4
-    assert rows["gap"] == 0
-
-
 def test_lists_of_temperatures(finished, tmp_path):
     """Every combination for the soft path; the hard path, which ignores temperatures, once."""
     words = [str(finished.checkpoint), "--snr-db", "8", "--vq-temp", "0.1", "1", "--symbol-temp", "0.5", "2"]
@@ -309,12 +291,6 @@ def test_lists_of_temperatures(finished, tmp_path):
     temperatures = [(row["vq_temp"], row["symbol_temp"]) for row in rows if row["path"] == "soft"]
     assert temperatures == [(0.1, 0.5), (0.1, 2.0), (1.0, 0.5), (1.0, 2.0)]
     assert [row["path"] for row in rows].count("hard") == 1
-    assert main(["audit", *words, "--out", str(tmp_path), "--quiet"]) == 0
-    audited = read_json(tmp_path / "audit.json")["rows"]
-    hard = {row["value"] for row in audited if row["metric"] == "hard_accuracy"}
-    confidence = {row["vq_temp"]: row["value"] for row in audited if row["metric"] == "assignment_confidence"}
-    assert len(hard) == 1
-    assert confidence[0.1] > confidence[1.0]
 
 
 def test_overwriting_takes_the_run_and_its_results_only(tmp_path):

@@ -14,7 +14,8 @@ OPTIONS = {
     "--hardening --early-stop --entropy-warmup-epochs --snr-db-range --gradient --consistency-stages "
     "--defects --codebook-update --restart-dead-codes --lr-schedule --clip-norm --vq-entropy-warning "
     "--tokens --codebook-size --embedding-dim --bits-per-symbol --channel --snr-db",
-    "audit": "--snr-db --vq-temp --symbol-temp --seed --json --out --quiet",
+    "audit": "--snr-db --vq-temp --symbol-temp --surrogate --draws --leave-out-ties --dataset --seed --json "
+    "--out --quiet",
     "accuracy": "--snr-db --paths --vq-temp --symbol-temp --seed --json --out --quiet",
     "ber": "--bits-per-symbol --channel --ebno-db --snr-db --max-bits --seed --json --out --quiet",
     "gradients": "--snr-db --vq-temp --problems --steps --skip-cost --seed --json --out --quiet",

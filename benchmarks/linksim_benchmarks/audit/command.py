@@ -16,6 +16,7 @@ from linksim_benchmarks import checkpoint_data
 from linksim_benchmarks.audit.page import audit_page
 from linksim_benchmarks.audit.picture import audit_png
 from linksim_benchmarks.audit.result import Audited, audit_result, names_of
+from linksim_benchmarks.audit.run_history import history_of
 from linksim_benchmarks.audit.surrogate_argument import load_surrogate
 
 BATCH = 500
@@ -63,8 +64,11 @@ def main(arguments: Sequence[str]) -> None:
     options = parse(AuditOptions, arguments, "audit")
     if not 1 <= len(options.checkpoints) <= 2:
         raise ValueError(f"audit takes one checkpoint, or two to compare, got {len(options.checkpoints)}")
-    files.check_writable(options.out / "audit.json", options.out / "audit.html", options.json)
-    snr_db = list(dict.fromkeys(numbers("--snr-db", options.snr_db)))
+    written = [options.out / f"audit.{kind}" for kind in ("html", "json", "png")]
+    files.check_writable(*written, options.json)
+    if options.json is not None and options.json.resolve() in [path.resolve() for path in written]:
+        raise ValueError(f"--json {options.json} is written anyway: leave it out, or give another file")
+    snr_db = sorted(set(numbers("--snr-db", options.snr_db)))
     checks.whole("--seed", options.seed, 0)
     checks.whole("--draws", options.draws, 1)
     audits = _loaded(options)
@@ -108,7 +112,7 @@ def _loaded(options: AuditOptions) -> list[Audited]:
     loaded = []
     for name, path in zip(names_of(options.checkpoints), options.checkpoints, strict=True):
         checkpoint, data = checkpoint_data.load(path, options.dataset)
-        loaded.append(Audited(name, path, checkpoint, data, options.surrogate))
+        loaded.append(Audited(name, path, checkpoint, data, options.surrogate, history_of(path)))
     names = list(dict.fromkeys(one.data.name for one in loaded))
     if len(names) > 1:
         raise ValueError(

@@ -74,8 +74,7 @@ def audit_page(result: Mapping[str, Any], path: Path) -> Path:
         facts=_facts(result),
         command=result["provenance"]["command"],
     )
-    # Names of files that are no Unicode come as lone surrogates, which no file in UTF-8 can hold.
-    files.write_text(path, text.encode(errors="replace").decode())
+    files.write_text(path, text)
     return path
 
 

@@ -8,8 +8,6 @@ from typing import Any
 from linksim import Link
 from linksim.audit import AuditReport
 from linksim.auditing.rows import paired_gap
-from linksim.auditing.verdict import verdict
-from linksim_benchmarks.audit.run_history import history_of
 from linksim_training.checkpoints import Checkpoint
 from linksim_training.data import ImageData
 
@@ -38,6 +36,7 @@ class Audited:
         checkpoint: model and metadata.
         data: images whose test part was sent.
         surrogate: module:function, or None.
+        history: of the training, as `history_of` gives it.
         reports: by temperatures; the first is the audit itself, the others are the sweep.
     """
 
@@ -46,6 +45,7 @@ class Audited:
     checkpoint: Checkpoint
     data: ImageData
     surrogate: str | None
+    history: dict[str, Any] | None
     reports: dict[Pair, AuditReport] = field(default_factory=dict)
 
     @property
@@ -103,15 +103,18 @@ def _described(one: Audited) -> dict[str, Any]:
         "tied_tokens": report.tied,
         "images_left_out": report.left_out,
         "one_function": list(report.one_function),
-        "verdict": verdict(report),
-        "history": history_of(one.path),
+        "verdict": report.verdict(),
+        "history": one.history,
     }
 
 
 def describe(link: Link) -> str:
     """A link in one line: frame, code, modulation, channel, demapper, decision, defects."""
     config, layout = link.config, link.layout
-    coded = "" if not layout.coded else f", {config.crc} and {config.code} at rate {config.code_rate:g}"
+    parts = [] if config.crc == "none" else [config.crc]
+    if config.code != "none":
+        parts.append(f"{config.code.upper()} at rate {config.code_rate:g}")
+    coded = "".join(f", {part}" for part in parts)
     defects = "" if not config.defects else f"; surrogate with {' and '.join(config.defects)}"
     return (
         f"{layout.tokens} tokens × {layout.bits_per_token} bits{coded}, {layout.symbols} symbols of "
@@ -142,10 +145,10 @@ def _differences(first: Audited, second: Audited) -> list[dict[str, Any]]:
 
 def names_of(paths: Sequence[Path]) -> list[str]:
     """A short name for each checkpoint, its run folder or file, with A and B in front if there are two."""
-    short = [
-        path.absolute().parent.parent.name if path.parent.name == "checkpoints" else path.stem
-        for path in paths
-    ]
+    short = []
+    for path in map(Path.resolve, paths):
+        run = path.parent.parent.name if path.parent.name == "checkpoints" else ""
+        short.append(run or path.stem)
     if len(paths) == 1:
         return short
     return [f"{letter}: {name}" for letter, name in zip("AB", short, strict=True)]

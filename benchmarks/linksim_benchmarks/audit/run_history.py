@@ -1,9 +1,12 @@
 """How the mismatch of each stage went over a training."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from linksim import checks
 
 METRICS = ("vq_nmse", "symbol_nmse", "received_nmse", "llr_nmse", "embedding_nmse", "feature_nmse")
 """Figures of a row of `metrics.jsonl` that stand for a stage each, in the order of the chain."""
@@ -13,12 +16,32 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a `metrics.jsonl`.
 
     Raises:
-        ValueError: naming the file, if it cannot be read.
+        ValueError: naming the file and the line, if it is no such file.
     """
-    try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
+    rows = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            row = json.loads(line)
+            _check(row)
+        except (RecursionError, ValueError) as error:
+            reason = checks.one_line(error)
+            raise ValueError(
+                f"{path} is no metrics.jsonl of linksim train: line {number}: {reason}"
+            ) from error
+        rows.append(row)
+    return rows
+
+
+def _check(row: Any) -> None:
+    if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
+        raise ValueError("it has no epoch")
+    mismatch = row.get("mismatch", {})
+    if not isinstance(mismatch, dict):
+        raise ValueError("its mismatch is no set of figures")
+    for metric in METRICS:
+        value = mismatch.get(metric)
+        if value is not None and not (isinstance(value, (int, float)) and math.isfinite(value)):
+            raise ValueError(f"{metric} is {value!r}, no finite number")
 
 
 def history(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
@@ -43,5 +66,5 @@ def history_of(checkpoint: Path) -> dict[str, Any] | None:
     Raises:
         ValueError: if there is a `metrics.jsonl` that cannot be read.
     """
-    path = checkpoint.absolute().parent.parent / "metrics.jsonl"
+    path = checkpoint.resolve().parent.parent / "metrics.jsonl"
     return history(read_rows(path)) if path.is_file() else None

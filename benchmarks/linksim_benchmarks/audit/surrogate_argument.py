@@ -2,11 +2,10 @@
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -24,25 +23,39 @@ def load_surrogate(name: str, link: Link) -> Surrogate:
         name: "module:function".
         link: handed to a function that has a parameter of that name.
 
+    Returns:
+        the function, whose errors are told as ValueError with its name.
+
     Raises:
         ValueError: if there is no such module or function, or importing it fails.
     """
     module_name, _, function_name = name.partition(":")
     if not module_name or not function_name:
-        raise ValueError(
-            f"--surrogate takes module:function, such as mine:surrogate for mine.py, got {name!r}"
-        )
+        raise ValueError(f"--surrogate takes module:function, as in mine:surrogate for mine.py, got {name!r}")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
+    # Whatever a module or a function of the user's raises is told in one line.
     try:
         module = import_module(module_name)
-    except Exception as error:  # whatever a module of the user's raises
-        reason = f"{type(error).__name__}: {checks.one_line(error)}"
-        raise ValueError(f"--surrogate {name}: importing {module_name} failed with {reason}") from error
-    function = getattr(module, function_name, None)
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"--surrogate {name}: importing {module_name} failed with {_told(error)}") from error
+    function: Any = getattr(module, function_name, None)
     if not callable(function):
         raise ValueError(f"--surrogate {name}: {module_name} has no function {function_name!r}")
-    if "link" in signature(function).parameters:
-        return cast("Surrogate", partial(function, link=link))
-    return cast("Surrogate", function)
+    try:
+        more = {"link": link} if "link" in signature(function).parameters else {}
+    except ValueError as error:
+        raise ValueError(f"--surrogate {name}: {_told(error)}") from error
+
+    def surrogate(latents: Tensor, draw: Draw) -> Trace:
+        try:
+            return cast("Trace", function(latents, draw, **more))
+        except Exception as error:
+            raise ValueError(f"--surrogate {name} failed with {_told(error)}") from error
+
+    return surrogate
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {checks.one_line(str(error))}"
