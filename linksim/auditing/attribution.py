@@ -20,7 +20,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from linksim.auditing.bootstrap import frame_bootstrap, mean_difference
+from linksim.auditing.bootstrap import frame_bootstrap, widened
 from linksim.auditing.faulty_stages import PLACE_OF, FaultyStages, Strengths
 from linksim.auditing.figures import frame_cross_entropy
 from linksim.auditing.finding import AGREES, relative_error
@@ -169,10 +169,15 @@ def attribution_rows(mixtures: Tensor, splices: Tensor | None) -> Iterator[dict[
         faults = torch.stack([own[:, after] - own[:, before] for before, after in pairwise(range(4))], 1)
         surrogates = {"audited": exact + faults, "exact": exact, "fault": faults}
     for name, shares in surrogates.items():
-        figures = torch.cat([shares, shares.sum(1, keepdim=True)], 1)
+        figures = torch.cat([shares, shares.sum(1, keepdim=True)], 1).numpy()
+        found = frame_bootstrap(figures.reshape(len(figures), -1))
         for number, measure in enumerate(MEASURES):
-            for place, own in zip((*PLACES, "total"), figures.unbind(1), strict=True):
-                value, low, high = _figure(own, number)
+            for position, place in enumerate((*PLACES, "total")):
+                figure = found[position * len(MEASURES) + number]
+                # A place that leaves every cross-entropy as it is changes nothing, which is certain.
+                if measure == "accuracy" and figures[:, position].any():
+                    figure = widened(figure, figures[:, position, number])
+                value, low, high = figure
                 yield {
                     "surrogate": name,
                     "measure": measure,
@@ -181,11 +186,3 @@ def attribution_rows(mixtures: Tensor, splices: Tensor | None) -> Iterator[dict[
                     "low": low,
                     "high": high,
                 }
-
-
-def _figure(frames: Tensor, measure: int) -> tuple[float, float, float]:
-    """Mean of one measure over frames, [images, 2] figures of a place, with its interval."""
-    # A place that leaves every cross-entropy as it is changes nothing, which is certain.
-    if MEASURES[measure] == "accuracy" and bool(frames.any()):
-        return mean_difference(frames[:, measure].numpy())
-    return frame_bootstrap(frames[:, [measure]].numpy())[0]

@@ -1,9 +1,12 @@
 """Bootstrap over frames."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from linksim.metrics.intervals import newcombe_paired
+
+Figure = tuple[float, float, float]
+"""Value, lower and upper end of its interval."""
 
 FEW = 10
 """Frames that differ, below which a bootstrap sees too little of how often they do."""
@@ -13,9 +16,7 @@ SEED = 0
 _CHUNK = 200
 
 
-def frame_bootstrap(
-    frames: ArrayLike, level: float = 0.95, resamples: int = RESAMPLES
-) -> list[tuple[float, float, float]]:
+def frame_bootstrap(frames: ArrayLike, level: float = 0.95, resamples: int = RESAMPLES) -> list[Figure]:
     """Means over frames, with percentile intervals (Efron and Tibshirani, An Introduction to the Bootstrap).
 
     Frames are drawn with replacement, whole: the figures of a frame stay together. The resamples are drawn
@@ -58,11 +59,10 @@ def frame_bootstrap(
     return list(zip(centre.tolist(), low.tolist(), high.tolist(), strict=True))
 
 
-def mean_difference(frames: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
+def mean_difference(frames: ArrayLike, level: float = 0.95) -> Figure:
     """Mean over frames of differences of shares, with an interval that is honest for rare differences, too.
 
-    The bootstrap's. Where fewer than ten frames differ from 0 it would be too short, and of no width where
-    none does; there it is widened to Newcombe's, with every frame that differs counted as a whole.
+    The bootstrap's, as `widened`.
 
     Args:
         frames: [frames] numbers from -1 to 1.
@@ -78,9 +78,23 @@ def mean_difference(frames: ArrayLike, level: float = 0.95) -> tuple[float, floa
     (0.0, True)
     """
     values = np.asarray(frames, dtype=np.float64)
-    value, low, high = frame_bootstrap(values.reshape(-1, 1), level)[0]
-    above, below = int((values > 0).sum()), int((values < 0).sum())
+    return widened(frame_bootstrap(values.reshape(-1, 1), level)[0], values, level)
+
+
+def widened(figure: Figure, frames: NDArray[np.float64], level: float = 0.95) -> Figure:
+    """A bootstrap's interval of a mean difference, widened where it saw too few frames that differ.
+
+    With fewer than ten it would be too short, and of no width with none. It is widened to Newcombe's, with
+    every frame that differs counted as a whole.
+
+    Args:
+        figure: mean, lower and upper end.
+        frames: [frames] numbers from -1 to 1, whose mean it is.
+        level: confidence level.
+    """
+    value, low, high = figure
+    above, below = int((frames > 0).sum()), int((frames < 0).sum())
     if above + below < FEW:
-        _, least, most = newcombe_paired(len(values) - above - below, above, below, 0, level)
+        _, least, most = newcombe_paired(len(frames) - above - below, above, below, 0, level)
         low, high = min(low, least), max(high, most)
     return value, low, high

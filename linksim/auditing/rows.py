@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from linksim.auditing.bootstrap import mean_difference
+from linksim.auditing.bootstrap import Figure, mean_difference
 from linksim.auditing.figures import FrameFigures
 from linksim.expected_llr import expected_mean_llr
 from linksim.link import Link
@@ -29,9 +29,6 @@ STAGES = (
     "task",
 )
 """The stages in the order of the chain, as rows name them."""
-
-Figure = tuple[float, float, float]
-"""Value, lower and upper end of its 95 % interval."""
 
 LEAST_DB = -200.0
 """What errors of zero count as in dB."""
