@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from linksim.audit import audit
+    from linksim.auditing.audit import AuditReport, audit
     from linksim.config import LinkConfig
     from linksim.frame import FrameLayout
     from linksim.link import Link
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AuditReport": "linksim.auditing.audit",
     "Draw": "linksim.signals",
     "FrameLayout": "linksim.frame",
     "Link": "linksim.link",
     "LinkConfig": "linksim.config",
     "Modem": "linksim.modem",
     "Trace": "linksim.signals",
-    "audit": "linksim.audit",
+    "audit": "linksim.auditing.audit",
 }
 
-__all__ = ["Draw", "FrameLayout", "Link", "LinkConfig", "Modem", "Trace", "audit"]
+__all__ = ["AuditReport", "Draw", "FrameLayout", "Link", "LinkConfig", "Modem", "Trace", "audit"]
 
 
 def __getattr__(name: str) -> Any:

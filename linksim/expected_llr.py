@@ -1,5 +1,7 @@
 """What mean |LLR| a healthy link has."""
 
+from typing import Any
+
 import torch
 
 from linksim.link import Link
@@ -33,8 +35,9 @@ def expected_mean_llr(link: Link, snr_db: float | tuple[float, float]) -> float:
 def has_formula(link: Link) -> bool:
     """Whether `has_plain_receiver` holds and all bits are equally probable where all codewords are."""
     size, layout = link.config.codebook_size, link.layout
-    equal_bits = size & (size - 1) == 0 and layout.coded_bits % layout.bits_per_symbol == 0
-    return equal_bits and not layout.coded and has_plain_receiver(link)
+    equal_bits = size & (size - 1) == 0 and not layout.pad_bits
+    by_name = link.config.modulation != "custom"
+    return equal_bits and by_name and not layout.coded and has_plain_receiver(link)
 
 
 def has_plain_receiver(link: Link) -> bool:
@@ -42,19 +45,22 @@ def has_plain_receiver(link: Link) -> bool:
     config = link.config
     plain = (config.dac_bits, config.pa_backoff_db, config.adc_bits, config.llr_bits) == (None,) * 4
     own_channel = not type(link.channel).__module__.startswith("linksim.")
-    return plain and not config.csi_error and config.modulation != "custom" and not own_channel
+    return plain and not config.csi_error and not own_channel
+
+
+def theory_arguments(link: Link) -> dict[str, Any]:
+    """What `linksim.metrics.theory` needs to know of a link, by keyword."""
+    config = link.config
+    return {
+        "modulation": config.modulation,
+        "channel": config.channel,
+        "rician_k": config.rician_k,
+        "demapper": config.demapper,
+    }
 
 
 def _by_formula(link: Link, snr_db: float) -> float:
-    config = link.config
-    return mean_llr_magnitude(
-        config.bits_per_symbol,
-        snr_db,
-        modulation=config.modulation,
-        channel=config.channel,
-        rician_k=config.rician_k,
-        demapper=config.demapper,
-    )
+    return mean_llr_magnitude(link.config.bits_per_symbol, snr_db, **theory_arguments(link))
 
 
 @torch.no_grad()

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from linksim.auditing.attribution import attribution_rows, measure_mixtures, measure_splices
-from linksim.auditing.calibration import capacity, information_rows, reliability_rows
+from linksim.auditing.calibration import capacity, information_row, reliability_rows
 from linksim.auditing.constellation import Constellations
 from linksim.auditing.figures import FrameFigures, path_figures, task_figures
 from linksim.auditing.finding import Finding
 from linksim.auditing.rows import Expectations, stage_rows
 from linksim.link import Link
+from linksim.seeds import stream
 from linksim.signals import Draw, Trace
 from linksim.stages.padding import strip_frame
 
@@ -97,6 +98,12 @@ def checked_surrogate(trace: Trace, link: Link, frames: int) -> Trace:
             raise ValueError(f"surrogate returned {name} with probabilities below 0")
         if (signal.device, signal.dtype) != (link.codebook.device, dtype):
             fitting[name] = signal.to(link.codebook.device, dtype)
+    passed = trace.crc_ok
+    if passed is not None and (passed.dtype, tuple(passed.shape)) != (torch.bool, (frames,)):
+        raise ValueError(
+            f"surrogate returned crc_ok of {passed.dtype} and shape {list(passed.shape)}, expected "
+            f"torch.bool and [{frames}]"
+        )
     return trace.replace(**fitting)
 
 
@@ -119,6 +126,7 @@ def audit_snr(
     link, head = audited.link, audited.model.head
     figures = FrameFigures(draws)
     constellations = Constellations(link, snr_db)
+    uniform = stream(generator.initial_seed(), "uniform bits", repr(snr_db))
     for _ in range(draws):
         for latents, labels in encoded:
             draw = link.draw(len(latents), snr_db, generator)
@@ -128,24 +136,24 @@ def audit_snr(
             figures.add(task_figures(outputs["soft"], outputs["hard"], labels))
             for path, (logits, _) in outputs.items():
                 figures.add_frames(f"{path} correct", logits.argmax(-1) == labels)
+            exact = soft
+            if not audited.is_exact and {"attribution", "calibration"} & set(parts):
+                exact = audited.exact.soft(latents, draw)
             if "attribution" in parts:
-                _attribute(figures, audited, latents, labels, draw, hard, soft, finding)
+                _attribute(figures, audited, latents, labels, draw, (hard, soft, exact), finding)
             if "calibration" in parts:
-                assert hard.bits is not None
-                figures.add_frames("bits", strip_frame(hard.bits, link.layout))
-                for path, trace in (("hard", hard), ("soft", soft)):
-                    if trace.llr is not None:
-                        figures.add_frames(f"{path} llr", trace.llr)
+                _calibrate(figures, audited, draw, (hard, soft, exact), uniform)
             if "constellations" in parts:
                 constellations.add(soft, hard, draw)
             if on_batch is not None:
                 on_batch()
+    rows = list(stage_rows(figures, Expectations.of(link, snr_db)))
     return {
-        "rows": list(stage_rows(figures, Expectations.of(link, snr_db))),
+        "rows": rows,
         "correct": {path: figures.frames(f"{path} correct") for path in ("hard", "soft")},
-        "attribution": _attribution(figures) if "attribution" in parts else [],
+        "attribution": _attribution(figures, rows) if "attribution" in parts else [],
         "constellations": [constellations.as_dict()] if "constellations" in parts else [],
-        **_calibration(figures, link, snr_db, "calibration" in parts),
+        **_calibration(figures, link, snr_db),
     }
 
 
@@ -155,35 +163,58 @@ def _attribute(
     latents: Tensor,
     labels: Tensor,
     draw: Draw,
-    hard: Trace,
-    soft: Trace,
+    traces: tuple[Trace, Trace, Trace],
     finding: Finding | None,
 ) -> None:
-    model, exact = audited.model, audited.exact
-    exact_soft = soft if audited.is_exact else exact.soft(latents, draw)
-    drawn = exact.mixed(latents, draw, paths={"quantize": "soft"})
-    figures.add_frames("mixtures", measure_mixtures(model, exact, labels, hard, exact_soft, drawn))
+    model, link = audited.model, audited.exact
+    hard, soft, exact = traces
+    drawn = link.mixed(latents, draw, paths={"quantize": "soft"})
+    figures.add_frames("mixtures", measure_mixtures(model, link, labels, hard, exact, drawn))
     if not audited.is_exact:
         defects = {} if finding is None else finding.strengths
-        values = measure_splices(model, exact, labels, draw, exact_soft, soft, defects)
-        figures.add_frames("splices", values)
+        figures.add_frames("splices", measure_splices(model, link, labels, draw, exact, soft, defects))
 
 
-def _attribution(figures: FrameFigures) -> list[dict[str, Any]]:
+def _attribution(figures: FrameFigures, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     splices = figures.frames("splices") if figures.has_frames("splices") else None
-    return list(attribution_rows(figures.frames("mixtures"), splices))
+    found = list(attribution_rows(figures.frames("mixtures"), splices))
+    gap = next(row for row in rows if row["metric"] == "gap")
+    for row in found:
+        if (row["surrogate"], row["measure"], row["place"]) == ("audited", "accuracy", "total"):
+            row.update(low=gap["low"], high=gap["high"])  # one figure, one interval
+    return found
 
 
-def _calibration(figures: FrameFigures, link: Link, snr_db: float, wanted: bool) -> dict[str, Any]:
-    if not wanted:
-        return {"calibration": [], "information": []}
-    bits = figures.frames("bits").transpose(0, 1)
-    llrs = {
-        path: figures.frames(f"{path} llr").transpose(0, 1)
-        for path in ("hard", "soft")
-        if figures.has_frames(f"{path} llr")
-    }
-    return {
-        "calibration": list(reliability_rows(bits, llrs)),
-        "information": list(information_rows(bits, llrs, capacity(link, snr_db))),
-    }
+def _calibrate(
+    figures: FrameFigures,
+    audited: AuditedLink,
+    draw: Draw,
+    traces: tuple[Trace, Trace, Trace],
+    generator: torch.Generator,
+) -> None:
+    """Collect LLRs, and as a reference those of equally used codewords on the hard path."""
+    link = audited.link
+    hard, soft, exact = traces
+    shape = (len(draw), link.layout.tokens)
+    index = torch.randint(link.config.codebook_size, shape, generator=generator)
+    uniform = link.hard(index=index.to(link.codebook.device), draw=draw)
+    sent = {"hard": (hard, hard), "soft": (soft, hard), "uniform": (uniform, uniform)}
+    if not audited.is_exact:
+        sent["exact"] = exact, hard
+    for path, (received, transmitted) in sent.items():
+        if received.llr is not None:
+            assert transmitted.bits is not None
+            figures.add_frames(f"{path} bits", strip_frame(transmitted.bits, link.layout))
+            figures.add_frames(f"{path} llr", received.llr)
+
+
+def _calibration(figures: FrameFigures, link: Link, snr_db: float) -> dict[str, Any]:
+    found: dict[str, Any] = {"calibration": [], "information": []}
+    for path in ("hard", "soft", "exact", "uniform"):
+        if figures.has_frames(f"{path} llr"):
+            bits, llr = (figures.frames(f"{path} {kind}").transpose(0, 1) for kind in ("bits", "llr"))
+            found["calibration"] += [{"path": path, **row} for row in reliability_rows(bits, llr)]
+            found["information"].append(
+                {"path": path, **information_row(bits, llr), "capacity": capacity(link, snr_db)}
+            )
+    return found

@@ -8,6 +8,9 @@ from linksim.metrics.intervals import newcombe_paired
 Figure = tuple[float, float, float]
 """Value, lower and upper end of its interval."""
 
+ROUNDING = 1e-9
+"""Differences of shares up to which they are equal."""
+
 FEW = 10
 """Frames that differ, below which a bootstrap sees too little of how often they do."""
 
@@ -93,7 +96,7 @@ def widened(figure: Figure, frames: NDArray[np.float64], level: float = 0.95) ->
         level: confidence level.
     """
     value, low, high = figure
-    above, below = int((frames > 0).sum()), int((frames < 0).sum())
+    above, below = int((frames > ROUNDING).sum()), int((frames < -ROUNDING).sum())
     if above + below < FEW:
         _, least, most = newcombe_paired(len(frames) - above - below, above, below, 0, level)
         low, high = min(low, least), max(high, most)

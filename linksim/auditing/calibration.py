@@ -1,62 +1,57 @@
-"""Whether the LLRs of both paths may be taken at their word."""
+"""Whether LLRs may be taken at their word."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
 
-from linksim.expected_llr import has_plain_receiver
+from linksim.expected_llr import has_plain_receiver, theory_arguments
 from linksim.link import Link
 from linksim.metrics.information import best_scale, bit_information, reliability
 from linksim.metrics.intervals import ratio
-from linksim.metrics.theory.bicm import bicm_capacity
+from linksim.metrics.theory import bicm_capacity
+
+MOST_POINTS = 64
+"""Of a constellation of one's own, whose capacity is quickly computed."""
 
 
 def capacity(link: Link, snr_db: float) -> float | None:
-    """BICM capacity in bit per bit of constellation and channel; None where there is no formula."""
-    config = link.config
-    if not has_plain_receiver(link) or link.layout.pad_bits:  # pad bits leave fewer points to tell apart
+    """BICM capacity in bit per bit, of exact LLRs, for constellation and channel; None without a formula."""
+    config, layout = link.config, link.layout
+    own_points = config.modulation == "custom"
+    # Pad bits leave fewer points to tell apart.
+    if (
+        not has_plain_receiver(link)
+        or layout.pad_bits
+        or (own_points and 2**config.bits_per_symbol > MOST_POINTS)
+    ):
         return None
-    return bicm_capacity(
-        config.bits_per_symbol,
-        snr_db,
-        modulation=config.modulation,
-        channel=config.channel,
-        rician_k=config.rician_k,
-        demapper=config.demapper,
-    )
+    arguments = theory_arguments(link)
+    if own_points:
+        arguments["constellation"] = link.modem.constellation().cpu().numpy()
+    return bicm_capacity(config.bits_per_symbol, snr_db, **{**arguments, "demapper": "app"})
 
 
-def reliability_rows(bits: Tensor, llrs: Mapping[str, Tensor]) -> Iterator[dict[str, Any]]:
-    """A row for each path and bin of |LLR|: path, llr, claimed, measured, low, high, bits.
+def reliability_rows(bits: Tensor, llr: Tensor) -> list[dict[str, float]]:
+    """A row for each bin of |LLR|: llr, claimed, measured, low, high, bits.
 
     Args:
         bits: [images, ...] transmitted coded bits.
-        llrs: path → LLRs of the same shape.
+        llr: LLRs of the same shape.
     """
-    for path, llr in llrs.items():
-        for found in reliability(bits.flatten(1), llr.flatten(1)):
-            yield {"path": path, **found}
+    return reliability(bits.flatten(1), llr.flatten(1))
 
 
-def information_rows(
-    bits: Tensor, llrs: Mapping[str, Tensor], bound: float | None
-) -> Iterator[dict[str, Any]]:
-    """A row for each path: path, value, low, high, best_scale, capacity.
+def information_row(bits: Tensor, llr: Tensor) -> dict[str, Any]:
+    """Mutual information in bit per bit: value, low, high; and best_scale, None if it cannot be told.
 
     Args:
-        bits, llrs: as for `reliability_rows`.
-        bound: what uniform bits would get at most, in bit per bit.
+        bits, llr: as for `reliability_rows`.
     """
-    for path, llr in llrs.items():
-        top, bottom = bit_information(bits.flatten(1), llr.flatten(1))
-        value, low, high = ratio(top.numpy(), bottom.numpy())
-        scale = best_scale(bits.flatten(1), llr.flatten(1))
-        yield {
-            "path": path,
-            "value": value,
-            "low": low,
-            "high": high,
-            "best_scale": scale,
-            "capacity": bound,
-        }
+    top, bottom = bit_information(bits.flatten(1), llr.flatten(1))
+    value, low, high = ratio(top.cpu().numpy(), bottom.cpu().numpy())
+    return {
+        "value": value,
+        "low": low,
+        "high": high,
+        "best_scale": best_scale(bits.flatten(1), llr.flatten(1)),
+    }

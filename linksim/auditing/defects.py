@@ -32,7 +32,7 @@ def find_defects(
         generator: its initial seed sets the draw; its state stays as it is.
     """
     if audited.is_exact:
-        return Finding("none")
+        return Finding("none", decision=audited.exact.config.decision)
     latents, _, draw = _frames(audited, encoded, snr_db, generator, FRAMES)
     trace = audited.soft(latents, draw)
     normalised = audited.exact.quantize.normalise(latents.to(audited.exact.codebook.dtype))

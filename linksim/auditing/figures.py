@@ -50,8 +50,9 @@ def path_figures(soft: Trace, hard: Trace) -> tuple[dict[Key, Ratio], dict[Key, 
         ratios["map", "symbol_entropy"] = mean_over_frame(entropy(soft.symbol_probabilities))
         distributions["map", "symbol_marginal_entropy"] = soft.symbol_probabilities.mean(1)
     for name, trace in (("soft", soft), ("hard", hard)):
-        if trace.transmitted is not None and trace.transmitted is not trace.symbols:
-            assert trace.symbols is not None
+        # Without converters and amplifier, the hard path transmits its very symbols.
+        shaped = hard.transmitted is not hard.symbols
+        if shaped and trace.transmitted is not None and trace.symbols is not None:
             ratios["front end", f"{name}_evm"] = error_vector(trace.transmitted, trace.symbols)
         if trace.llr is not None:
             ratios["demap", f"{name}_mean_llr"] = mean_over_frame(trace.llr.abs())

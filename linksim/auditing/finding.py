@@ -13,10 +13,11 @@ from itertools import combinations, pairwise, product
 from typing import Any
 
 import numpy as np
+import torch
 from scipy import optimize
 from torch import Tensor
 
-from linksim.auditing.faulty_stages import SIGNALS, STAGES, STAGES_OF, STRENGTHS, FaultyStages
+from linksim.auditing.faulty_stages import SIGNALS, STAGES, STAGES_OF, STRENGTHS, FaultyStages, Strengths
 from linksim.config import Defect
 from linksim.metrics.mismatch import energy
 from linksim.signals import Trace
@@ -27,6 +28,9 @@ AGREES = 1e-6
 
 EXPLAINED = 0.9
 """Least share of the energy of every difference that an explanation must account for."""
+
+ALL_EXPLAINED = 0.99
+"""Share from which nothing worth mentioning is left."""
 
 PAIR_FACTOR = 5.0
 """A second defect must leave at least so many times less unexplained."""
@@ -53,7 +57,8 @@ class Finding:
         defects: names of the one or two defects that explain it.
         strengths: defect → fitted strength, None for those that come in no degrees.
         agreement: stage → energy of the difference from the exact stage, given the same input, over that of
-            its result. A comparison that spans several stages is named after the last.
+            the signal, averaged over frames. A comparison that spans several stages has the last one's name.
+        decision: of the link's receiver.
         candidates: every hypothesis that is possible: `defects`, `explained` (share of the energy of the
             difference, the least over the comparisons), `strengths`; best first.
     """
@@ -63,17 +68,27 @@ class Finding:
     strengths: dict[str, float | None] = field(default_factory=dict)
     agreement: dict[str, float] = field(default_factory=dict)
     candidates: list[dict[str, Any]] = field(default_factory=list)
+    decision: str = "mean"
 
     def sentence(self) -> str:
         """The verdict in words."""
         if self.verdict == "none":
-            return "The surrogate has no defect: what is left of the mismatch comes from its temperatures."
+            causes = "its temperatures"
+            if self.decision == "map":
+                causes += " and from the posterior mean in place of the MAP decision"
+            return f"The surrogate has no defect: what is left of the mismatch comes from {causes}."
         if self.verdict == "explained":
             degrees = [
                 name if strength is None else f"{name} (strength {strength:.3g})"
                 for name, strength in self.strengths.items()
             ]
-            return f"The surrogate differs from the exact one by {' and '.join(degrees)}."
+            text = f"The surrogate differs from the exact one by {' and '.join(degrees)}"
+            share = next(
+                (one["explained"] for one in self.candidates if set(one["defects"]) == set(self.defects)), 1.0
+            )
+            if share >= ALL_EXPLAINED:
+                return f"{text}."
+            return f"{text}: that accounts for {100 * share:.0f} % of it, and the rest is unexplained."
         first = next(stage for stage, error in self.agreement.items() if error > AGREES)
         return (
             "The surrogate differs from the exact one in a way that no named defect, and no pair, explains; "
@@ -88,7 +103,7 @@ class Comparison:
     Attributes:
         start, end: names of the signals.
         stages: what lies between them.
-        base: energy of the difference from the exact stages over that of their result.
+        base: energy of the difference from the exact stages over that of the signal.
     """
 
     start: str
@@ -121,9 +136,10 @@ class DefectFinder:
 
     def find(self) -> Finding:
         """Look for the smallest explanation."""
+        decision = self.stages.link.config.decision
         agreement = {comparison.stages[-1]: comparison.base for comparison in self.comparisons}
         if not any(comparison.differs for comparison in self.comparisons):
-            return Finding("none", agreement=agreement)
+            return Finding("none", agreement=agreement, decision=decision)
         names: list[Defect] = [name for name in self.stages.names() if self._possible(name)]
         alone: list[tuple[Defect, ...]] = [(name,) for name in names]
         together = [pair for pair in combinations(names, 2) if set(pair) != set(RADII)]
@@ -132,18 +148,20 @@ class DefectFinder:
         candidates = sorted(singles + pairs, key=_unexplained)
         chosen = _smallest(singles, pairs)
         if chosen is None:
-            return Finding("unexplained", agreement=agreement, candidates=candidates)
+            return Finding("unexplained", agreement=agreement, candidates=candidates, decision=decision)
         return Finding(
-            "explained", tuple(chosen["defects"]), dict(chosen["strengths"]), agreement, candidates
+            "explained", tuple(chosen["defects"]), dict(chosen["strengths"]), agreement, candidates, decision
         )
 
     def _comparison(self, start: str, end: str) -> Comparison:
         stages = STAGES[SIGNALS.index(start) : SIGNALS.index(end)]
         return Comparison(start, end, stages, self._error(start, end, {}))
 
-    def _error(self, start: str, end: str, strengths: Mapping[str, float | None]) -> float:
+    def _error(self, start: str, end: str, strengths: Strengths) -> float:
         expected = self.stages.follow(self.audited, start, end, strengths)
-        return relative_error(getattr(self.audited, end), expected)
+        signal = getattr(self.audited, end)
+        # The scale must not depend on the hypothesis, lest one explain a difference by being large.
+        return relative_error(signal, expected, energy(signal))
 
     def _possible(self, name: Defect) -> bool:
         """Whether a defect changes something on this link, and only where the audited surrogate differs."""
@@ -175,7 +193,8 @@ class DefectFinder:
             if not involved:
                 return 0.0, strengths
             left, found = self._fitted(comparison, involved, strengths)
-            shares.append(1 - left / comparison.base)
+            # Of a difference larger than the signal itself, no more than the signal is to be explained.
+            shares.append(1 - left / min(comparison.base, 1.0))
             strengths = {**found, **strengths}
         return max(0.0, min(shares)), strengths
 
@@ -231,10 +250,18 @@ def _involved(defects: tuple[Defect, ...], comparison: Comparison) -> frozenset[
     return frozenset(involved)
 
 
-def relative_error(signal: Tensor, reference: Tensor) -> float:
-    """Energy of the difference over that of the reference."""
-    scale = float(energy(reference).sum())
-    return float(energy(signal - reference).sum()) / scale if scale > 0 else 0.0
+def relative_error(signal: Tensor, reference: Tensor, scale: Tensor | None = None) -> float:
+    """Mean over frames of the energy of the difference over a scale.
+
+    Frame by frame, so that those with much energy, such as LLRs at high SNR, do not hide the others.
+
+    Args:
+        signal, reference: [B, ...].
+        scale: [B] energies; those of the reference by default. Frames without any count only if they differ.
+    """
+    error, scale = energy(signal - reference), energy(reference) if scale is None else scale
+    share = torch.where(scale > 0, error / scale, (error > 0).to(error))
+    return float(share.mean())
 
 
 def _usual(name: str) -> float | None:

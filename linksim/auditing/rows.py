@@ -33,6 +33,16 @@ STAGES = (
 LEAST_DB = -200.0
 """What errors of zero count as in dB."""
 
+SHARES = (
+    "bit_disagreement",
+    "llr_sign_disagreement",
+    "information_llr_sign_disagreement",
+    "index_disagreement",
+    "soft_frame_errors_detected",
+    "hard_frame_errors_detected",
+)
+"""Figures that count: bits, indices or frames out of all."""
+
 SQUARED = ("soft_evm", "hard_evm", "llr_rms_error")
 """Figures whose ratio is the square of what is reported."""
 
@@ -62,9 +72,11 @@ def stage_rows(figures: FrameFigures, expected: Expectations) -> Iterator[dict[s
     exact binomial one, of several that of clusters, the gap Newcombe's or the bootstrap's.
     """
     for stage in STAGES:
-        found = {
-            metric: ratio(_array(pair[0]), _array(pair[1])) for metric, pair in figures.ratios(stage).items()
-        }
+        found: dict[str, Figure] = {}
+        for metric, (top, bottom) in figures.ratios(stage).items():
+            figure = _ratio(metric, _array(top), _array(bottom))
+            if figure is not None:
+                found[metric] = figure
         found |= {metric: _entropy(parts) for metric, parts in figures.distributions(stage).items()}
         if stage == "task":
             found |= _accuracies(figures)
@@ -74,6 +86,15 @@ def stage_rows(figures: FrameFigures, expected: Expectations) -> Iterator[dict[s
         for metric, figure in _with_derived(found, expected):
             value, low, high = figure
             yield {"stage": stage, "metric": metric, "value": value, "low": low, "high": high}
+
+
+def _ratio(metric: str, top: np.ndarray, bottom: np.ndarray) -> Figure | None:
+    """Ratio of sums with its interval; 0/0 is 0, and something over nothing has no figure."""
+    if not bottom.any():
+        return None if top.any() else (0.0, 0.0, 0.0)
+    if metric in SHARES:
+        return clustered_proportion(top, bottom)
+    return ratio(top, bottom)
 
 
 def _with_derived(found: Mapping[str, Figure], expected: Expectations) -> Iterator[tuple[str, Figure]]:
@@ -88,7 +109,8 @@ def _with_derived(found: Mapping[str, Figure], expected: Expectations) -> Iterat
     }
     for metric, figure in found.items():
         yield metric, figure
-        if metric in derived:
+        expectation_missing = metric.endswith("mean_llr") and expected.mean_llr == 0
+        if metric in derived and not expectation_missing:
             name, function = derived[metric]
             yield name, _mapped(function, figure)
 
@@ -130,16 +152,18 @@ def _accuracies(figures: FrameFigures) -> dict[str, Figure]:
     return found
 
 
-def paired_gap(first: Tensor, second: Tensor) -> Figure:
-    """Accuracy of the first minus that of the second, on the same images, with a 95 % interval.
+def paired_gap(first: Tensor, second: Tensor, level: float = 0.95) -> Figure:
+    """Accuracy of the first minus that of the second, on the same images, with an interval.
 
     Newcombe's interval for one draw; for several, that of `mean_difference` over images.
 
     Args:
         first, second: [draws, images] booleans.
+        level: confidence level.
     """
     if len(first) == 1:
         counts = (first & second), (first & ~second), (~first & second), (~first & ~second)
-        return newcombe_paired(*(int(count.sum()) for count in counts))
+        both, one, other, neither = (int(count.sum()) for count in counts)
+        return newcombe_paired(both, one, other, neither, level)
     difference = (first.double() - second.double()).mean(0)
-    return mean_difference(_array(difference))
+    return mean_difference(_array(difference), level)

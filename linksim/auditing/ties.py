@@ -1,6 +1,5 @@
 """Tokens that lie between codewords."""
 
-import torch
 from torch import Tensor
 
 from linksim.link import Link
@@ -11,7 +10,7 @@ TIED = 1e-3
 farther codeword still has a probability of e⁻¹⁰."""
 
 
-def tied_tokens(link: Link, latents: Tensor) -> Tensor:
+def tied_tokens(link: Link, latents: Tensor) -> Tensor | None:
     """Tokens whose two nearest codewords are so nearly equally far that no usual temperature parts them.
 
     Args:
@@ -19,10 +18,10 @@ def tied_tokens(link: Link, latents: Tensor) -> Tensor:
         latents: [B, N, D] from the encoder.
 
     Returns:
-        [B, N] booleans; none with a quantizer of one's own, whose distances are not known.
+        [B, N] booleans; None with a quantizer of one's own, whose distances are not known.
     """
     if type(link.quantize) is not Quantize:
-        return torch.zeros(latents.shape[:2], dtype=torch.bool, device=latents.device)
+        return None
     normalised = link.quantize.normalise(latents.to(link.codebook.dtype))
     nearest = squared_distances(normalised, link.codebook).topk(2, largest=False).values
     return (nearest[..., 1] - nearest[..., 0]) / latents.shape[-1] ** 0.5 <= TIED

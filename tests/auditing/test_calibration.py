@@ -129,12 +129,34 @@ def test_no_capacity_without_a_formula(options):
     assert 0 < rows["hard"]["value"] < 1
 
 
-def test_no_capacity_of_parts_of_ones_own():
+def test_capacity_of_parts_of_ones_own():
     config = LinkConfig(tokens=2, codebook_size=4, bits_per_symbol=2)
     plain = Link(config)
     assert capacity(plain, SNR) is not None
     assert capacity(Link(config, channel=OwnChannel(plain)), SNR) is None
-    assert capacity(Link(config, constellation=plain.modem.constellation()), SNR) is None
+    own = capacity(Link(config, constellation=plain.modem.constellation()), SNR)
+    assert own == pytest.approx(capacity(plain, SNR), abs=1e-4)
+
+
+def test_capacity_is_that_of_exact_llrs():
+    """Whatever the demapper, which may tell less."""
+    exact, maximum = (
+        model_of(bits_per_symbol=4, demapper=name).transceiver_dig for name in ("app", "maxlog")
+    )
+    assert capacity(maximum, SNR) == capacity(exact, SNR)
+
+
+def test_equally_used_codewords_are_beside_an_unequal_use():
+    """One codeword alone fits no claim about uniform bits, but the receiver is right about those."""
+    model = model_of(bits_per_symbol=4)
+    index = torch.zeros(2000, 6, dtype=torch.long)
+    data = index, torch.zeros(2000, dtype=torch.long)
+    report = audit(model, data, snr_db=[0.0], generator=generator(7), parts=("calibration",))
+    found = {row["path"]: row for row in report.information}
+    assert set(found) == {"hard", "soft", "uniform"}
+    assert found["uniform"]["best_scale"] == pytest.approx(1, abs=0.05)
+    assert abs(found["hard"]["best_scale"] - 1) > 0.1
+    assert found["uniform"]["low"] - 0.003 <= found["uniform"]["capacity"] <= found["uniform"]["high"] + 0.003
 
 
 @pytest.mark.parametrize("draws", [1, 3])
@@ -147,9 +169,9 @@ def test_every_bit_is_in_one_bin(options, draws):
     layout = model.transceiver_dig.layout
     assert (layout.pad_bits > 0) == bool(options)
     report = run(model, frames=150, draws=draws)
-    for path in ("hard", "soft"):
+    for path in ("hard", "soft", "uniform"):
         assert sum(row["bits"] for row in bins(report, path)) == draws * 150 * layout.information_bits
-    assert len(report.calibration) == sum(len(bins(report, path)) for path in ("hard", "soft"))
+    assert len(report.calibration) == sum(len(bins(report, path)) for path in ("hard", "soft", "uniform"))
 
 
 def test_bits_and_llrs_belong_together_over_draws_and_batches():
@@ -188,5 +210,5 @@ def test_a_surrogate_without_llrs():
     model = model_of()
     link = model.transceiver_dig
     report = run(model, 50, surrogate=lambda latents, draw: link.soft(latents, draw).replace(llr=None))
-    assert {row["path"] for row in report.calibration} == {"hard"}
-    assert [row["path"] for row in report.information] == ["hard"]
+    assert {row["path"] for row in report.calibration} == {"hard", "exact", "uniform"}
+    assert [row["path"] for row in report.information] == ["hard", "exact", "uniform"]

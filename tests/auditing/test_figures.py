@@ -11,7 +11,7 @@ from torch.distributions import Categorical, kl_divergence
 
 from linksim import Link, LinkConfig, audit
 from linksim.auditing.figures import FrameFigures, path_figures, task_figures
-from linksim.auditing.rows import Expectations, stage_rows
+from linksim.auditing.rows import SHARES, Expectations, stage_rows
 from linksim.expected_llr import expected_mean_llr
 from linksim.metrics.intervals import clustered_proportion
 
@@ -244,7 +244,8 @@ def test_two_draws_of_an_image_are_one_cluster():
             right[path].append((logits.argmax(-1) == labels).numpy())
     checked = 0
     for metric in {metric for metric, _ in sums} - {"llr_rms_error"}:
-        expected = student(sum(sums[metric, 0]), sum(sums[metric, 1]))
+        interval = clustered_proportion if metric in SHARES else student
+        expected = interval(sum(sums[metric, 0]), sum(sums[metric, 1]))
         row = report.row(0.0, metric)
         assert [row[name] for name in NAMES] == pytest.approx(expected, rel=1e-6, abs=1e-12), metric
         checked += 1

@@ -165,3 +165,32 @@ def test_a_defect_without_effect_is_no_candidate(digits):
     names = {name for candidate in report.finding.candidates for name in candidate["defects"]}
     assert "batch-padding" not in names
     assert report.finding.defects == ("llr-scale",)
+
+
+@pytest.mark.parametrize("case", [0], indirect=True)
+@pytest.mark.parametrize(("low", "high"), [(-20.0, -4.0), (-4.0, 50.0)])
+def test_a_fault_at_some_snrs_only_is_neither_overlooked_nor_taken_for_one_at_all(case, digits, low, high):
+    """LLRs at high SNR have most of the energy of a batch, but do not decide alone."""
+    _, model = case
+    link = model.link
+
+    def sometimes(latents, draw):
+        soft = link.soft(latents, draw)
+        faulty = ((low <= draw.snr_db) & (draw.snr_db < high)).unsqueeze(1)
+        llr = torch.where(faulty, 2 * soft.llr, soft.llr)
+        return soft.replace(llr=llr, embedding=link.decide.soft(llr, link.codebook).embedding)
+
+    data = digits.x_test[:70], digits.y_test[:70]
+    snrs = [-5.0, 0.0, 5.0, 10.0, 15.0, 20.0, 30.0]
+    generator = torch.Generator().manual_seed(1)
+    report = audit(model, data, snr_db=snrs, generator=generator, surrogate=sometimes, parts=("attribution",))
+    assert report.finding.verdict == "unexplained"
+    assert report.finding.agreement["demap"] > 0.01
+
+
+@pytest.mark.parametrize("case", [0], indirect=True)
+def test_three_faults_are_not_all_explained_by_two(case, digits):
+    seed, model = case
+    names = ("per-bit-grouping", "llr-scale", "radius-1")
+    finding = find(model, digits, surrogate(model.link, faults_of(names, seed)), seed).finding
+    assert finding.verdict == "unexplained" or "the rest is unexplained" in finding.sentence()

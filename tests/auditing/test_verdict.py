@@ -1,9 +1,11 @@
 """What an audit says in words."""
 
 import pytest
+import torch
 
-from linksim.audit import AuditReport
+from linksim.auditing.audit import AuditReport
 from linksim.auditing.finding import Finding
+from linksim.auditing.rows import paired_gap
 from linksim.auditing.verdict import verdict
 
 
@@ -37,8 +39,8 @@ def report(*gaps, attribution=(), finding=None):
 def test_no_measurable_gap():
     text = verdict(report(gap(0.0, 0.004, -0.006, 0.014), gap(8.0, -0.021, -0.043, 0.001)))
     assert text == (
-        "In accuracy the two paths do not differ measurably at any of these SNRs: at most by −2.1 points, "
-        "at 8 dB (95 % interval −4.3 to 0.1)."
+        "In accuracy the two paths do not differ measurably at any of these SNRs; at the widest, at 8 dB, "
+        "the soft path is 2.1 points below the hard one (95 % interval −4.3 to 0.1, for all 2 SNRs together)."
     )
 
 
@@ -51,7 +53,7 @@ def test_soft_above():
     text = verdict(report(gap(0.0, 0.012, 0.002, 0.022), gap(8.0, 0.123, 0.101, 0.145)))
     assert text == (
         "At 8 dB, where they differ most, the soft path is 12.3 points above the hard one "
-        "(95 % interval 10.1 to 14.5)."
+        "(95 % interval 10.1 to 14.5, for all 2 SNRs together)."
     )
 
 
@@ -59,7 +61,7 @@ def test_soft_below():
     text = verdict(report(gap(-5.0, -0.25, -0.3, -0.2), gap(8.0, 0.1, 0.05, 0.15)))
     assert text == (
         "At −5 dB, where they differ most, the soft path is 25.0 points below the hard one "
-        "(95 % interval −30.0 to −20.0)."
+        "(95 % interval −30.0 to −20.0, for all 2 SNRs together)."
     )
 
 
@@ -167,7 +169,7 @@ def test_zero_has_no_sign(tiny):
             )
         ),
     ]
-    assert "at most by 0.0 points" in texts[0]
+    assert "0.0 points" in texts[0]
     assert "interval 0.0 to 0.0" in texts[0]
     assert "−20.0 to 0.0" in texts[1]
     assert "VQ 0.0, symbol −10.0, receiver 0.0" in texts[1]
@@ -181,3 +183,42 @@ def test_minus_signs_are_typographic():
     text = verdict(report(gap(-12.5, -0.5, -0.6, -0.4), attribution=attribution))
     assert "-" not in text
     assert text.count("−") == 5
+
+
+def test_the_interval_holds_for_all_snrs_together():
+    """Of many gaps of zero, one is often far enough from it by chance to look measurable alone."""
+    generator = torch.Generator().manual_seed(8)
+    claimed = 0
+    for _ in range(200):
+        rows, correct = [], {}
+        for snr in range(7):
+            soft, hard = torch.rand(2, 1, 300, generator=generator) < 0.8
+            value, low, high = paired_gap(soft, hard)
+            rows.append(gap(float(snr), value, low, high))
+            correct |= {(float(snr), "soft"): soft, (float(snr), "hard"): hard}
+        text = verdict(AuditReport(rows=rows, frames=300, correct=correct))
+        claimed += "do not differ measurably" not in text
+    assert claimed <= 20  # 5 % of 200, plus three standard deviations
+
+
+def test_a_share_that_may_be_chance_is_not_named():
+    row = {"snr_db": 8.0, "surrogate": "audited", "measure": "accuracy", "value": 0.02}
+    attribution = [{**row, "place": "VQ", "low": -0.01, "high": 0.05}]
+    assert "most to it" not in verdict(report(gap(8.0, 0.02, 0.01, 0.03), attribution=attribution))
+
+
+def test_a_map_receiver_is_a_cause_of_its_own():
+    assert "posterior mean in place of the MAP decision" in Finding("none", decision="map").sentence()
+    assert "MAP" not in Finding("none").sentence()
+
+
+def test_an_explanation_says_what_it_leaves():
+    def candidate(share):
+        return {"defects": ["radius-1"], "explained": share, "strengths": {"radius-1": None}}
+
+    whole, part = (
+        Finding("explained", ("radius-1",), {"radius-1": None}, candidates=[candidate(share)]).sentence()
+        for share in (0.999, 0.95)
+    )
+    assert whole == "The surrogate differs from the exact one by radius-1."
+    assert "95 % of it, and the rest is unexplained" in part

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from linksim import audit
-from linksim.audit import STAGES
+from linksim.auditing.audit import STAGES
 
 SNRS = [0.0, 8.0]
 MISMATCH = {

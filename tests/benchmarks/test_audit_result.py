@@ -65,8 +65,8 @@ def test_points_of_ones_own_in_words():
         (["models/small.v2.pt"], ["small.v2"]),
         (["small.pt"], ["small"]),
         (["runs/one/checkpoints/m.pt", "two.pt"], ["A: one", "B: two"]),
-        (["a/run/checkpoints/m.pt", "b/run/checkpoints/m.pt"], ["A: run", "B: run"]),
-        (["m.pt", "m.pt"], ["A: m", "B: m"]),
+        (["a/run/checkpoints/m.pt", "b/run/checkpoints/m.pt"], ["A: run m", "B: run m"]),
+        (["m.pt", "m.pt"], ["A: m m", "B: m m"]),
     ],
 )
 def test_names_of_checkpoints(paths, names):

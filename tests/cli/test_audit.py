@@ -90,7 +90,7 @@ def test_lists_of_the_json(single, name):
     if "snr_db" in COLUMNS[name]:
         assert sorted({row["snr_db"] for row in rows}) == SNRS
     if "path" in COLUMNS[name]:
-        assert {row["path"] for row in rows} == {"hard", "soft"}
+        assert {row["path"] for row in rows} == {"hard", "soft", "uniform"}
 
 
 def test_defects_of_an_exact_surrogate(single):
@@ -130,11 +130,14 @@ def test_what_is_printed(single):
     verdict = single.content["checkpoints"][0]["verdict"]
     assert f"run: {verdict}" in lines
     assert single.content["findings"][0]["sentence"] in verdict
-    assert lines[0].startswith("run: 360 images of digits")
-    heads = next(line for line in lines if "figure" in line)
-    assert heads.split() == ["stage", "figure", "0", "dB", "12", "dB"]
+    assert lines[0] == f"run: {verdict}"
+    assert lines[1].startswith("360 images of digits")
+    tables = [line for line in lines if line.startswith("  ")]
+    assert max(map(len, tables)) <= 80
+    heads = next(line for line in tables if "figure" in line)
+    assert heads.split() == ["figure", "0", "dB", "12", "dB"]
     figures = [f"{value:.3g}" for value in of(single.content, "embedding_nmse")]
-    assert ["decide", "embedding_nmse", *figures] in [line.split() for line in lines]
+    assert ["embedding_nmse", *figures] in [line.split() for line in lines]
     copy = single.out.parent / "copies" / "copy.json"
     written = {copy, *(single.out / name for name in FILES)}
     assert set(lines[-1].removeprefix("Written: ").split(", ")) == set(map(str, written))
@@ -164,8 +167,13 @@ def test_every_pair_of_temperatures(swept):
     assert first == second
     warm, cold = of(content, "assignment_confidence")
     assert warm < cold
-    for pair in ("vq_temp 0.7, symbol_temp 0.5", "vq_temp 0.1, symbol_temp 0.5"):
-        assert f"Soft ({pair}) against hard" in swept.text
+    assert "soft (vq_temp 0.7, symbol_temp 0.5) against hard" in swept.text
+    lines = [line.split() for line in swept.text.splitlines()]
+    for pair, soft in zip(
+        (["0.7", "/", "0.5"], ["0.1", "/", "0.5"]), of(content, "soft_accuracy"), strict=True
+    ):
+        assert [*pair, f"{100 * soft:.1f}"] in lines
+    assert ["hard", "path", f"{100 * first:.1f}"] in lines
 
 
 @pytest.mark.parametrize("pair", [(0.7, 0.5), (0.1, 0.5)])
@@ -182,21 +190,22 @@ def test_rows_are_those_of_the_audit_in_python(finished, swept, pair):
 def test_a_checkpoint_beside_itself(finished, tmp_path):
     """Neither differs from the other, and both have the figures that the one has alone."""
     found = run(tmp_path, finished.checkpoint, finished.checkpoint, "--snr-db", 12)
-    assert [one["name"] for one in found.content["checkpoints"]] == ["A: run", "B: run"]
+    names = ["A: run best_hard_model", "B: run best_hard_model"]
+    assert [one["name"] for one in found.content["checkpoints"]] == names
     differences = found.content["differences"]
     assert sorted((row["snr_db"], row["path"]) for row in differences) == [(12, "hard"), (12, "soft")]
     for row in differences:
-        assert (row["first"], row["second"], row["value"]) == ("A: run", "B: run", 0)
+        assert [row["first"], row["second"], row["value"]] == [*names, 0]
         assert row["low"] <= 0 <= row["high"]
     for name in COLUMNS:
         first, second = (
             [{**row, "checkpoint": ""} for row in found.content[name] if row["checkpoint"] == mine]
-            for mine in ("A: run", "B: run")
+            for mine in names
         )
         assert first == second != []
     for one in found.content["checkpoints"]:
         assert f"{one['name']}: {one['verdict']}" in found.text
-    assert "Hard accuracy at 12 dB: A: run minus B: run 0.0 points" in found.text
+    assert f"Hard accuracy at 12 dB: {names[0]} minus {names[1]} 0.0 points" in found.text
 
 
 def test_several_draws(finished, single, tmp_path):

@@ -145,6 +145,15 @@ def compared(finished, other, small, tmp_path_factory):
     return run(out, finished.checkpoint, other, "--dataset", small, "--snr-db", 0, 12)
 
 
+def test_without_ties_the_images_that_both_sent_are_compared(finished, other, small, tmp_path):
+    """Each checkpoint leaves out images of its own."""
+    words = [finished.checkpoint, other, "--dataset", small, "--snr-db", 12, "--leave-out-ties"]
+    content = run(tmp_path / "out", *words).content
+    first, second = (one["images_left_out"] for one in content["checkpoints"])
+    assert first != second
+    assert len(content["differences"]) == 2
+
+
 def test_two_checkpoints(compared, small):
     """Each audited with its own link; accuracies are compared on the same images."""
     names, content = ["A: run", "B: rival"], compared.content
@@ -203,7 +212,7 @@ def test_the_soft_path_as_a_surrogate(finished, own, exact, tmp_path, function):
     assert (finding["verdict"], finding["defects"]) == ("none", [])
     assert finding["sentence"] in described["verdict"]
     assert described["surrogate"] == name
-    assert described["one_function"] == []
+    assert described["one_function"] == ["features", "task"]
     assert name in (found.out / "audit.html").read_text()
     assert found.content["rows"] == exact["rows"]
     attribution = [row for row in found.content["attribution"] if row["surrogate"] == "audited"]
@@ -230,7 +239,11 @@ def test_a_surrogate_of_only_an_embedding(finished, own, exact, tmp_path):
     assert of(found, "soft_mean_llr") == of(found, "symbol_nmse") == []
     assert of(found, "hard_accuracy") == of(exact, "hard_accuracy")
     assert of(found, "embedding_nmse") != of(exact, "embedding_nmse")
-    assert {row["path"] for row in found["information"] + found["calibration"]} == {"hard"}
+    assert {row["path"] for row in found["information"] + found["calibration"]} == {
+        "hard",
+        "exact",
+        "uniform",
+    }
     (finding,) = found["findings"]
     assert (finding["verdict"], list(finding["agreement"])) == ("unexplained", ["decide"])
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import linksim
+
 ROOT = Path(__file__).parents[2]
 HOMES = {
     "linksim": ROOT / "linksim",
@@ -89,8 +91,9 @@ def test_only_the_front_door_names_the_other_packages(name):
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("linksim.stages")])
 def test_stages_do_not_know_the_link(name):
-    above = {"linksim.link", "linksim.audit", "linksim.cli", "linksim.stage_figures", "linksim.arguments"}
+    above = {"linksim.link", "linksim.cli", "linksim.arguments"}
     assert not imported(MODULES[name]) & above
+    assert not any(module.startswith("linksim.auditing") for module in imported(MODULES[name]))
     assert "linksim.Link" not in imported(MODULES[name])
 
 
@@ -158,3 +161,9 @@ def run(program):
 def test_the_front_door_needs_no_torch(statement):
     result = run(LIGHT.format(statement=statement))
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("name", linksim.__all__)
+def test_no_module_hides_a_public_name(name):
+    """Importing a module of that name would put it in the place of what the package promises."""
+    assert f"linksim.{name}" not in MODULES

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
 from linksim import audit, checks, files, provenance
 from linksim.arguments import numbers, parse
-from linksim.audit import PARTS, AuditReport
+from linksim.auditing.audit import BATCH, PARTS, AuditReport
 from linksim.console import console, progress_on, table_of
 from linksim.seeds import stream
 from linksim_benchmarks import checkpoint_data
@@ -19,7 +19,13 @@ from linksim_benchmarks.audit.result import Audited, audit_result, names_of
 from linksim_benchmarks.audit.run_history import history_of
 from linksim_benchmarks.audit.surrogate_argument import load_surrogate
 
-BATCH = 500
+SNRS_PER_TABLE = 6
+SHOWN = (
+    *("vq_nmse", "symbol_nmse", "power_error_db", "llr_nmse", "index_disagreement", "embedding_nmse"),
+    *("feature_nmse", "class_kl", "soft_accuracy", "hard_accuracy", "gap"),
+)
+"""Figures that are printed."""
+
 SWEPT_PARTS = ("attribution",)
 """What is done at temperatures after the first."""
 
@@ -31,7 +37,7 @@ class AuditOptions:
     Writes audit.html, a page that works offline, audit.json and audit.png.
     """
 
-    checkpoints: tyro.conf.Positional[tuple[Path, ...]]
+    checkpoints: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="CKPT [CKPT]")]
     """One checkpoint, such as runs/demo/checkpoints/best_hard_model.pt, or two to compare."""
     snr_db: tuple[str, ...] = ("-5", "0", "5", "8", "10", "15")
     """Es/N0 in dB: numbers, or ranges from:to:step with the end included."""
@@ -84,7 +90,8 @@ def main(arguments: Sequence[str]) -> None:
         )
         task = progress.add_task("audit", total=passes * len(snr_db) * options.draws)
         for one, pairs in zip(audits, temperatures, strict=True):
-            _audit(one, pairs, snr_db, options, lambda: progress.advance(task))
+            progress.update(task, description="looking for defects")
+            _audit(one, pairs, snr_db, options, lambda: progress.update(task, advance=1, description="audit"))
     configuration = {
         "training": [one.checkpoint.metadata["options"] for one in audits],
         "epoch": [one.checkpoint.metadata["epoch"] for one in audits],
@@ -98,9 +105,8 @@ def main(arguments: Sequence[str]) -> None:
     card = provenance.card(options.seed, audits[0].checkpoint.model.link.modem.backend, configuration)
     result = audit_result(audits, card)
     written = _write(options, result)
-    for one, described in zip(audits, result["checkpoints"], strict=True):
+    for one in audits:
         _show(target.print, one, snr_db)
-        target.print(f"{one.name}: {described['verdict']}")
     for row in result["differences"]:
         if row["path"] == "hard":
             target.print(f"Hard accuracy at {row['snr_db']:g} dB: {_in_points(row)}")
@@ -158,14 +164,19 @@ def _write(options: AuditOptions, result: Mapping[str, Any]) -> list[Path]:
 
 
 def _show(say: Callable[..., None], one: Audited, snr_db: Sequence[float]) -> None:
-    heads = [f"{snr:g} dB" for snr in snr_db]
-    say(f"{one.name}: {one.report.frames} images of {one.data.name}, by Es/N0; intervals are in audit.html")
-    for (vq_temp, symbol_temp), report in one.reports.items():
-        title = f"Soft (vq_temp {vq_temp:g}, symbol_temp {symbol_temp:g}) against hard"
-        say(table_of(title, ["stage", "figure", *heads], _figures(report, snr_db)))
-        title = "What each place adds when it is soft"
-        say(table_of(title, ["measure", "place", *heads], _shares(report, snr_db)))
     report = one.report
+    say(f"{one.name}: {report.verdict()}")
+    say(f"{report.frames} images of {one.data.name}; all figures and intervals are in audit.html")
+    first, *swept = one.reports
+    for start in range(0, len(snr_db), SNRS_PER_TABLE):
+        snrs = snr_db[start : start + SNRS_PER_TABLE]
+        heads = [f"{snr:g} dB" for snr in snrs]
+        title = f"{one.name}: soft (vq_temp {first[0]:g}, symbol_temp {first[1]:g}) against hard"
+        say(table_of(title, ["figure", *heads], _figures(report, snrs)))
+        say(table_of("What each place adds when it is soft", ["place", *heads], _shares(report, snrs)))
+        if swept:
+            title = "Soft accuracy in %, by vq_temp / symbol_temp"
+            say(table_of(title, ["temperatures", *heads], _sweep(one.reports, snrs)))
     if report.one_function:
         say(f"One function on both paths, so no mismatch of their own: {', '.join(report.one_function)}")
     if report.tied:
@@ -174,14 +185,16 @@ def _show(say: Callable[..., None], one: Audited, snr_db: Sequence[float]) -> No
 
 
 def _figures(report: AuditReport, snr_db: Sequence[float]) -> list[list[str]]:
-    figures = dict.fromkeys((row["stage"], row["metric"]) for row in report.rows)
+    there = {row["metric"] for row in report.rows}
     return [
-        [stage, metric, *(f"{report.value(snr, metric):.3g}" for snr in snr_db)] for stage, metric in figures
+        [metric, *(f"{report.value(snr, metric):.3g}" for snr in snr_db)]
+        for metric in SHOWN
+        if metric in there
     ]
 
 
 def _shares(report: AuditReport, snr_db: Sequence[float]) -> list[list[str]]:
-    units = {"accuracy": ("accuracy, points", 100.0), "cross_entropy": ("cross-entropy, nats", 1.0)}
+    units = {"accuracy": ("points", 100.0), "cross_entropy": ("nats", 1.0)}
     found = {
         (row["measure"], row["place"], row["snr_db"]): row["value"]
         for row in report.attribution
@@ -190,8 +203,19 @@ def _shares(report: AuditReport, snr_db: Sequence[float]) -> list[list[str]]:
     cells = []
     for measure, place in dict.fromkeys((measure, place) for measure, place, _ in found):
         unit, scale = units[measure]
-        cells.append([unit, place, *(f"{scale * found[measure, place, snr]:.2g}" for snr in snr_db)])
+        values = [f"{scale * found[measure, place, snr]:.2g}" for snr in snr_db]
+        cells.append([f"{place}, {unit}", *values])
     return cells
+
+
+def _sweep(reports: Mapping[tuple[float, float], AuditReport], snr_db: Sequence[float]) -> list[list[str]]:
+    def cells(name: str, report: AuditReport, metric: str) -> list[str]:
+        return [name, *(f"{100 * report.value(snr, metric):.1f}" for snr in snr_db)]
+
+    rows = [
+        cells(f"{vq:g} / {symbol:g}", report, "soft_accuracy") for (vq, symbol), report in reports.items()
+    ]
+    return [*rows, cells("hard path", next(iter(reports.values())), "hard_accuracy")]
 
 
 def _in_points(row: Mapping[str, Any]) -> str:

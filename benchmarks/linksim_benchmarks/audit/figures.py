@@ -237,7 +237,7 @@ def attribution_figure(rows: Rows, snr_db: float) -> Figure:
 
 
 def sweep_figure(rows: Rows, snr_db: float) -> Figure:
-    """Soft accuracy and embedding mismatch over the temperature of the assignment, a line per symbol_temp.
+    """Soft accuracy and embedding mismatch over one temperature, a line for each value of the other.
 
     Args:
         rows: of one checkpoint at every pair of temperatures.
@@ -247,19 +247,22 @@ def sweep_figure(rows: Rows, snr_db: float) -> Figure:
     figure.subplots_adjust(left=0.11, right=0.98, top=0.96, bottom=0.3, wspace=0.42)
     left, right = figure.subplots(1, 2)
     own = [row for row in rows if row["snr_db"] == snr_db]
-    symbol_temps = sorted({row["symbol_temp"] for row in own})
-    shades = colormaps["plasma"](np.linspace(0.1, 0.8, len(symbol_temps)))
+    along, beside = "vq_temp", "symbol_temp"
+    if len({row[along] for row in own}) == 1:
+        along, beside = beside, along
+    others = sorted({row[beside] for row in own})
+    shades = colormaps["plasma"](np.linspace(0.1, 0.8, len(others)))
     accuracy = (left, "soft_accuracy", "soft accuracy in %", 100.0)
     panels = (accuracy, (right, "embedding_nmse", "embedding mismatch", 1.0))
     for axes, metric, label, scale in panels:
         of_metric = [row for row in own if row["metric"] == metric]
-        for temp, color, marker in zip(symbol_temps, shades, ("os^vDP" * len(symbol_temps)), strict=False):
-            line = [row for row in of_metric if row["symbol_temp"] == temp]
+        for temp, color, marker in zip(others, shades, ("os^vDP" * len(others)), strict=False):
+            line = [row for row in of_metric if row[beside] == temp]
             if line:
-                name = f"symbol_temp {temp:g}"
-                plot_band(axes, line, scale, x="vq_temp", color=color, marker=marker, label=name)
-        axes.set(xlabel="vq_temp", ylabel=label, xscale="log")
-        temps = sorted({row["vq_temp"] for row in of_metric})
+                name = f"{beside} {temp:g}"
+                plot_band(axes, line, scale, x=along, color=color, marker=marker, label=name)
+        axes.set(xlabel=along, ylabel=label, xscale="log")
+        temps = sorted({row[along] for row in of_metric})
         axes.set_xticks(temps, [f"{temp:g}" for temp in temps])
         axes.set_xticks([], minor=True)
     log_if_positive(right, [row["value"] for row in own if row["metric"] == "embedding_nmse"])

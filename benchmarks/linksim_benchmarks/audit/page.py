@@ -23,6 +23,7 @@ from linksim_benchmarks.audit.tables import decibels
 PACKAGE = "linksim_benchmarks.audit"
 CHECKPOINT_FACTS = {
     "path": "file",
+    "sha256": "SHA-256 of the file",
     "link": "link",
     "surrogate": "surrogate audited",
     "data": "data",

@@ -1,12 +1,15 @@
 """The result of `linksim audit`: audits of one or two checkpoints as one dictionary of plain values."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from linksim import Link
-from linksim.audit import AuditReport
+from linksim.auditing.audit import AuditReport
 from linksim.auditing.rows import paired_gap
 from linksim_training.checkpoints import Checkpoint
 from linksim_training.data import ImageData
@@ -93,6 +96,7 @@ def _described(one: Audited) -> dict[str, Any]:
     return {
         "name": one.name,
         "path": str(one.path),
+        "sha256": hashlib.sha256(one.path.read_bytes()).hexdigest(),
         "link": describe(one.checkpoint.model.link),
         "data": one.data.name,
         "images": report.frames,
@@ -124,11 +128,13 @@ def describe(link: Link) -> str:
 
 
 def _differences(first: Audited, second: Audited) -> list[dict[str, Any]]:
-    """Accuracy of the first minus that of the second, on the same images, with its interval."""
+    """Accuracy of the first minus that of the second, on the images that both sent, with its interval."""
     rows = []
+    of_first = torch.isin(first.report.kept, second.report.kept)
+    of_second = torch.isin(second.report.kept, first.report.kept)
     for key, mine in first.report.correct.items():
         snr_db, path = key
-        value, low, high = paired_gap(mine, second.report.correct[key])
+        value, low, high = paired_gap(mine[:, of_first], second.report.correct[key][:, of_second])
         rows.append(
             {
                 "first": first.name,
@@ -149,6 +155,8 @@ def names_of(paths: Sequence[Path]) -> list[str]:
     for path in map(Path.resolve, paths):
         run = path.parent.parent.name if path.parent.name == "checkpoints" else ""
         short.append(run or path.stem)
+    if len(set(short)) < len(short):  # two checkpoints of one run
+        short = [f"{name} {path.stem}" for name, path in zip(short, paths, strict=True)]
     if len(paths) == 1:
         return short
     return [f"{letter}: {name}" for letter, name in zip("AB", short, strict=True)]

@@ -71,11 +71,11 @@ class Audited:
         self.result = result
         self.names: list[str] = [checkpoint["name"] for checkpoint in result["checkpoints"]]
         lists = ("rows", "attribution", "calibration", "information", "constellations")
-        self.snrs: list[float] = sorted({row["snr_db"] for name in lists for row in result[name]})
+        self.snrs: list[float] = sorted({row["snr_db"] for name in lists for row in result.get(name, [])})
 
     def all_temperatures(self, kind: str, number: int) -> list[Row]:
         """Rows of one checkpoint at every pair of temperatures."""
-        return [row for row in self.result[kind] if row["checkpoint"] == self.names[number]]
+        return [row for row in self.result.get(kind, []) if row["checkpoint"] == self.names[number]]
 
     def of(self, kind: str, number: int, snr_db: float | None = None) -> list[Row]:
         """Rows of one checkpoint at its first pair of temperatures, at one SNR or at all."""
@@ -241,8 +241,10 @@ def _calibration(audited: Audited) -> Section:
     text = (
         "An LLR claims how probable it is that the decided bit is right. On the grey diagonal the claim is "
         "true; LLRs too large by a factor give a line of smaller slope, below it. Arrows are bins without a "
-        "wrong bit. Mutual information is what the LLRs tell of the bits; no demapper gets more than the "
-        "capacity."
+        "wrong bit. LLRs take all codewords for equally probable, which a trained model's are not: hold its "
+        "lines against that of equally used codewords, and a surrogate's against the exact one's. The best "
+        "scale is the factor that would put the LLRs right. Mutual information is what they tell of the "
+        "bits; equally probable bits get at most the capacity (BICM: bits interleaved over the symbols)."
     )
     return Section("calibration", "Are the LLRs right?", text, audited.by_snr(card))
 
@@ -253,7 +255,7 @@ def _sweep(audited: Audited) -> Section:
         if len({_temperatures(row) for row in rows if row["snr_db"] == snr}) < 2:
             return None
         name, at = audited.names[number], decibels(snr)
-        alt = f"{name}: soft accuracy and embedding mismatch against vq_temp at {at}"
+        alt = f"{name}: soft accuracy and embedding mismatch against temperature at {at}"
         pictures = [_picture(figures.sweep_figure(rows, snr), alt)]
         return Card(audited.names[number], number, pictures=pictures)
 

@@ -35,6 +35,13 @@ STAGES = {
 }
 """Stage or metric of the history → label."""
 
+CALIBRATED = {
+    **PATHS,
+    "exact": ("exact surrogate", "C2", "D", 0.8),
+    "uniform": ("hard, codewords equally used", "#888888", "^", 0.8),
+}
+"""Paths whose LLRs are held against the bits; label, colour, marker and line width."""
+
 
 def constellation_figure(constellation: Mapping[str, Any]) -> Figure:
     """Soft beside hard: density of the received symbols in grey, transmitted symbols as points over it."""
@@ -80,7 +87,7 @@ def plot_reliability(axes: Axes, bins: Rows) -> None:
     """
     wrong = [row for row in bins if row["measured"] < 1] or bins
     right = 1.1 * max([1.0, *(row["llr"] for row in wrong)])
-    for path, (label, color, marker, width) in PATHS.items():
+    for path, (label, color, marker, width) in CALIBRATED.items():
         own = sorted((row for row in bins if row["path"] == path), key=lambda row: row["llr"])
         own = [row for row in own if row["llr"] <= right]
         claimed, measured, low, high = (
@@ -111,7 +118,7 @@ def plot_reliability(axes: Axes, bins: Rows) -> None:
 
 def plot_information(axes: Axes, information: Rows, snr_db: float | None) -> None:
     """Mutual information of the bit channel over SNR beside the capacity, with a line at the chosen SNR."""
-    for path, (label, color, marker, width) in PATHS.items():
+    for path, (label, color, marker, width) in CALIBRATED.items():
         own = [row for row in information if row["path"] == path]
         if own:
             plot_band(axes, own, color=color, marker=marker, linewidth=width, label=label)

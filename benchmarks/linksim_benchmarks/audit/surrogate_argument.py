@@ -34,7 +34,7 @@ def load_surrogate(name: str, link: Link) -> Surrogate:
         raise ValueError(f"--surrogate takes module:function, as in mine:surrogate for mine.py, got {name!r}")
     here = str(Path.cwd())
     if here not in sys.path:
-        sys.path.insert(0, here)
+        sys.path.append(here)
     # Whatever a module or a function of the user's raises is told in one line.
     try:
         module = import_module(module_name)

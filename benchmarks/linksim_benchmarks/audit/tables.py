@@ -22,7 +22,6 @@ METRICS = {
     "vq_nmse": ("codewords, soft − hard: relative energy", "%"),
     "assignment_confidence": ("largest probability of an assignment, mean", "%"),
     "conditional_entropy": ("entropy of an assignment, mean", "nats"),
-    "tied_tokens": ("tokens with two nearest codewords", "%"),
     "marginal_entropy": ("entropy of the mean assignment", "nats"),
     "assignment_perplexity": ("perplexity of the codebook", "codewords"),
     "bit_disagreement": ("bits whose more probable value differs", "%"),

@@ -16,6 +16,7 @@ from linksim.auditing.rows import STAGES
 from linksim.auditing.ties import tied_tokens
 from linksim.auditing.verdict import verdict
 from linksim.evaluation import evaluating, placed
+from linksim.inputs import MOST_DB
 from linksim.link import Link
 from linksim.signals import Draw, Trace
 
@@ -37,7 +38,9 @@ class AuditReport:
         rows: dictionaries with snr_db, stage, metric, value, low, high; one for each figure.
         frames: number of images.
         draws: number of transmissions of each image at each SNR.
-        tied: number of tokens whose two nearest codewords are equally far (`auditing.ties`).
+        kept: [frames] numbers of the images, of those given.
+        tied: number of tokens whose two nearest codewords are equally far (`auditing.ties`); None with a
+            quantizer of one's own.
         left_out: number of images left out because they have such tokens.
         one_function: stages that are one function on both paths: what differs there came in from before.
         attribution: snr_db, surrogate, measure, place, value, low, high: what each place adds to accuracy (a
@@ -48,7 +51,9 @@ class AuditReport:
             it was not needed.
         switched: defect, soft_accuracy, low, high, embedding_nmse, over all SNRs together: what each named
             defect would do; the first row is the surrogate without any.
-        calibration: snr_db, path, llr, claimed, measured, low, high, bits for each bin of |LLR|.
+        calibration: snr_db, path, llr, claimed, measured, low, high, bits for each bin of |LLR|; `path` is
+            "hard", "soft", "uniform" (hard, with all codewords equally used) or, if the audited surrogate is
+            not exact, "exact".
         information: snr_db, path, value, low, high (bit per bit), best_scale, capacity.
         constellations: snr_db, and what `auditing.constellation` collects.
         correct: (snr_db, path) → [draws, images], whether the class was right.
@@ -57,7 +62,8 @@ class AuditReport:
     rows: list[dict[str, Any]]
     frames: int
     draws: int = 1
-    tied: int = 0
+    kept: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    tied: int | None = 0
     left_out: int = 0
     one_function: tuple[str, ...] = ()
     attribution: list[dict[str, Any]] = field(default_factory=list)
@@ -130,8 +136,15 @@ def audit(
         ValueError: if there are fewer than two images or no SNRs, a part is unknown, or what the surrogate
             returns does not fit.
     """
-    if not len(snr_db):
+    if not isinstance(snr_db, Iterable):
+        raise TypeError(f"snr_db must be a list of Es/N0 in dB, as in [0, 10], got {snr_db!r}")
+    snrs = [checks.real("snr_db", snr, least=-MOST_DB, most=MOST_DB) for snr in snr_db]
+    if not snrs:
         raise ValueError("snr_db must hold at least one Es/N0 in dB, got none")
+    if surrogate is not None and not callable(surrogate):
+        raise TypeError(f"surrogate must be a function of latents and draw, got {type(surrogate).__name__}")
+    if isinstance(parts, str):
+        raise TypeError(f"parts must be a list of names, as in {[PARTS[0]]}, got {parts!r}")
     draws = checks.whole("draws", draws, 1, 10_000)
     for part in parts:
         checks.one_of("parts", part, PARTS)
@@ -140,25 +153,26 @@ def audit(
         raise ValueError("data must hold at least two images, since one frame has no interval")
     with evaluating(model):
         link: Link = model.transceiver_dig
-        encoded, tied, left_out = _encoded(model, batches, leave_out_ties)
+        encoded, kept, tied = _encoded(model, batches, leave_out_ties)
         exact = link.with_defects(())
         audited = AuditedLink(model, link, exact, surrogate)
         finding, switched = None, []
         if "defects" in parts or ("attribution" in parts and not audited.is_exact):
-            finding = find_defects(audited, encoded, snr_db, generator)
+            finding = find_defects(audited, encoded, snrs, generator)
         if "defects" in parts:
-            switched = switched_on(audited, encoded, snr_db, generator)
+            switched = switched_on(audited, encoded, snrs, generator)
         report = AuditReport(
             rows=[],
-            frames=sum(len(labels) for _, labels in encoded),
+            frames=len(kept),
             draws=draws,
+            kept=kept,
             tied=tied,
-            left_out=left_out,
+            left_out=sum(len(labels) for _, labels in batches) - len(kept),
             one_function=one_function(link, surrogate is not None),
             finding=finding,
             switched=switched,
         )
-        for snr in map(float, snr_db):
+        for snr in snrs:
             found = audit_snr(audited, encoded, snr, draws, generator, parts, finding, on_batch)
             for name in ("rows", "attribution", "calibration", "information", "constellations"):
                 getattr(report, name).extend({"snr_db": snr, **row} for row in found[name])
@@ -167,51 +181,68 @@ def audit(
 
 
 def one_function(link: Link, own_surrogate: bool) -> tuple[str, ...]:
-    """Stages that are one function on both paths.
+    """Stages that are one function on both paths, among those that the link has.
 
     Args:
         link: its decision and defects count.
         own_surrogate: whether a function of one's own is audited, of whose stages nothing is known.
     """
+    config = link.config
+    there = set(STAGES)
+    if (config.dac_bits, config.pa_backoff_db, config.adc_bits) == (None,) * 3:
+        there.discard("front end")
+    if not link.layout.coded:
+        there.discard("decode")
+    different = {"quantize", "map"}
     if own_surrogate:
-        return ()
-    different = {"quantize", "map", "features", "task"}
-    if link.config.decision == "map":
+        different = set(STAGES) - {"features", "task"}  # the head is the model's
+    if config.decision == "map":
         different.add("decide")
-    for name in link.config.defects:
+    for name in config.defects:
         different |= STAGES_OF[name]
-    return tuple(stage for stage in STAGES if stage not in different)
+    return tuple(stage for stage in STAGES if stage in there - different)
 
 
 def _batches(data: tuple[Tensor, Tensor] | Iterable[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
-    if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], Tensor):
+    if isinstance(data, (tuple, list)) and len(data) == 2 and isinstance(data[0], Tensor):
         images, labels = cast("tuple[Tensor, Tensor]", data)
         if len(images) != len(labels):
             raise ValueError(f"data holds {len(images)} images, but {len(labels)} labels")
         data = zip(images.split(BATCH), labels.split(BATCH), strict=True)
-    return [(images, labels) for images, labels in data if len(images)]
+    if not isinstance(data, Iterable):
+        raise TypeError(f"data must be images and labels, or batches of them, got {type(data).__name__}")
+    batches = [(images, labels) for images, labels in data if len(images)]
+    for _, labels in batches:
+        if labels.dim() != 1 or labels.is_floating_point() or labels.is_complex():
+            raise ValueError(
+                f"data must have a whole number as label of each image, [n], got {list(labels.shape)} of "
+                f"{labels.dtype}"
+            )
+    return [(images, labels.long()) for images, labels in batches]
 
 
 def _encoded(
     model: Any, batches: list[tuple[Tensor, Tensor]], leave_out_ties: bool
-) -> tuple[list[Encoded], int, int]:
-    """Latents and labels, number of tied tokens among them all, number of images left out."""
+) -> tuple[list[Encoded], Tensor, int | None]:
+    """Latents and labels; numbers of the images that they are of; number of tied tokens among all."""
     link: Link = model.transceiver_dig
-    encoded, tied, left_out = [], 0, 0
+    encoded, numbers, tied, first = [], [], 0, 0
     for images, labels in batches:
         latents = model.encoder(placed(images, link.codebook))
         ties = tied_tokens(link, latents)
-        tied += int(ties.sum())
-        kept = labels.to(link.codebook.device)
-        if leave_out_ties:
-            whole = ~ties.any(1)
-            left_out += int((~whole).sum())
-            latents, kept = latents[whole], kept[whole]
+        kept = torch.arange(len(labels), device=link.codebook.device)
+        if ties is None:
+            tied = None
+        elif tied is not None:
+            tied += int(ties.sum())
+            kept = kept[~ties.any(1)] if leave_out_ties else kept
         if len(kept):
-            encoded.append((latents, kept))
-    if sum(len(labels) for _, labels in encoded) < 2:
+            encoded.append((latents[kept], labels.to(link.codebook.device)[kept]))
+            numbers.append(first + kept.cpu())
+        first += len(labels)
+    if sum(map(len, numbers)) < 2:
         raise ValueError(
             "data holds fewer than two images without tokens between two codewords: give more images, or "
             "leave none out"
         )
-    return encoded, tied, left_out
+    return encoded, torch.cat(numbers), tied
