@@ -195,7 +195,8 @@ class SurrogateOptions:
     - distance-softmax: a softmax over distances of bit probabilities to bit patterns; soft for hard bits.
     - llr-scale: LLRs are too large by llr-scale-error.
     - radius-1, radius-2: posterior mean over a Hamming ball of that radius, whatever is deployed.
-    - transmit-statistics: the receiver divides by the power of the batch, known to the transmitter only."""
+    - transmit-statistics: the batch is scaled to unit power, and scaled back at the receiver, which cannot
+      know that scale."""
     llr_scale_error: float = 2.0
     """Factor of the defect llr-scale; 2 comes from a noise variance of one real dimension."""
 

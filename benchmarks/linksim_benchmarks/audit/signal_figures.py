@@ -90,6 +90,8 @@ def plot_reliability(axes: Axes, bins: Rows) -> None:
     for path, (label, color, marker, width) in CALIBRATED.items():
         own = sorted((row for row in bins if row["path"] == path), key=lambda row: row["llr"])
         own = [row for row in own if row["llr"] <= right]
+        if not own:
+            continue
         claimed, measured, low, high = (
             np.array([row[key] for row in own], dtype=float) for key in ("llr", "measured", "low", "high")
         )
@@ -141,8 +143,8 @@ def calibration_figure(bins: Rows, information: Rows, snr_db: float, stacked: bo
         snr_db: the SNR.
         stacked: one panel above the other, for narrow screens.
     """
-    figure = Figure(figsize=(3.7, 5.4) if stacked else (6.2, 2.8))
-    edges = {"left": 0.14, "bottom": 0.15} if stacked else {"left": 0.08, "bottom": 0.25}
+    figure = Figure(figsize=(3.7, 5.7) if stacked else (6.2, 3.0))
+    edges = {"left": 0.14, "bottom": 0.19} if stacked else {"left": 0.08, "bottom": 0.31}
     figure.subplots_adjust(right=0.98, top=0.97, wspace=0.28, hspace=0.3, **edges)
     reliability, curve = figure.subplots(*((2, 1) if stacked else (1, 2)))
     plot_reliability(reliability, bins)
