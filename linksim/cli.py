@@ -15,6 +15,7 @@ COMMANDS = {
     "train": ("linksim_training.command:main", "train a semantic model over the link in two phases"),
     "audit": ("linksim_benchmarks.audit.command:main", "soft-hard mismatch of a checkpoint, stage by stage"),
     "accuracy": ("linksim_benchmarks.accuracy_command:main", "accuracy against SNR, hard and soft path"),
+    "plot": ("linksim_benchmarks.plot_command:main", "overlay stored sweeps in one picture"),
     "word-length": (
         "linksim_benchmarks.word_length_command:main",
         "what finite word lengths of LLRs and converters cost",
@@ -25,6 +26,10 @@ COMMANDS = {
     "gradients": (
         "linksim_benchmarks.gradients_command:main",
         "bias, variance and cost of the gradient estimators",
+    ),
+    "sweep-cost": (
+        "linksim_benchmarks.sweep_cost_command:main",
+        "time of a sweep's engine over a bare loop, and in several processes",
     ),
     "step-cost": ("linksim_benchmarks.step_cost_command:main", "time and memory of a training step"),
 }

@@ -1,7 +1,9 @@
-"""Bit and frame error rate through the stages of a link."""
+"""Points of a bit error rate sweep, and how a chunk of one is counted."""
 
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,17 +12,16 @@ import torch
 from linksim import Link, LinkConfig, Modem
 from linksim.config import ChannelOptions, CodingOptions, HardwareOptions
 from linksim.metrics.evm import error_vector
-from linksim.metrics.intervals import clopper_pearson, clustered_proportion
 from linksim.metrics.theory import bit_error_rate
-from linksim.seeds import stream
+from linksim_benchmarks.ber_tally import BerTally
 
 FRAME_BITS = 240
 """Information bits per frame, a multiple of the bits per symbol of every QAM, so that nothing is padded."""
 
 CHUNK_BITS = 240_000
-"""Bits of a chunk; each chunk has its own random stream."""
+"""Information bits of a chunk."""
 
-LEVEL = 0.95
+PATHS = ("hard", "soft")
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ class Point:
     coding: CodingOptions = field(default_factory=CodingOptions)
     hardware: HardwareOptions = field(default_factory=HardwareOptions)
     frame_bits: int = FRAME_BITS
+    paths: tuple[str, ...] = ("hard",)
 
     def __post_init__(self) -> None:
-        # The random stream is named after the point, so equal points must be written alike.
+        # Random streams are named after the content, so equal points must be written alike.
         object.__setattr__(self, "bits_per_symbol", int(self.bits_per_symbol))
         object.__setattr__(self, "snr_db", float(self.snr_db))
 
@@ -63,6 +65,62 @@ class Point:
             **vars(self.hardware),
         )
 
+    @property
+    def label(self) -> str:
+        """Such as "16-QAM awgn 7.98 dB", the SNR being Eb/N0."""
+        name = Modem(self.bits_per_symbol, modulation=self.modulation).modulation_name
+        return f"{name} {self.channel} {self.config().layout.ebno_db(self.snr_db):.2f} dB"
+
+    @property
+    def bits_per_frame(self) -> int:
+        """Information bits of a frame."""
+        return self.frame_bits
+
+    @property
+    def independent_bits(self) -> bool:
+        """Whether the bits of a frame go wrong independently of each other.
+
+        Under fading they share a gain, and behind a decoder they fail together.
+        """
+        return self.channel in ("awgn", "bsc") and self.coding.code == "none"
+
+    def content(self) -> dict[str, Any]:
+        """What identifies the point, which path is evaluated on it left out."""
+        return {name: value for name, value in asdict(self).items() if name != "paths"}
+
+    def curve(self) -> dict[str, Any]:
+        """What the points of a curve have in common."""
+        return {name: value for name, value in self.content().items() if name != "snr_db"}
+
+    def size(self, chunk: int, max_bits: int) -> int:
+        """Frames of a chunk under a limit; 0 beyond the last."""
+        per_chunk = max(1, CHUNK_BITS // self.frame_bits)
+        return max(0, min(per_chunk, -(-max_bits // self.frame_bits) - chunk * per_chunk))
+
+    def expected_rate(self) -> float | None:
+        """What theory expects, to plan ahead with."""
+        return self.theory()
+
+    def tally(self) -> BerTally:
+        """Nothing counted yet."""
+        return BerTally(self.frame_bits, self.independent_bits, self.paths)
+
+    @torch.inference_mode()
+    def count(self, chunk: int, frames: int, generator: torch.Generator) -> dict[str, Any]:
+        """Transmit random bits on every path, all on the same draw, and count what goes wrong.
+
+        Args:
+            chunk: its number, which the generator already stands for.
+            frames: how many.
+            generator: of bits and channel.
+
+        Returns:
+            frames, and under the name of each path the sums that `BerTally` adds up.
+        """
+        return {"frames": frames} | {
+            path: one.sums() for path, one in transmit(self, frames, generator).items()
+        }
+
     def theory(self) -> float | None:
         """Bit error rate from theory; None with a code, finite words or imperfect channel knowledge."""
         hardware = self.hardware
@@ -85,12 +143,12 @@ def modulation_name(row: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """What was counted, frame by frame: wrong information bits, and frames that failed their CRC.
+class FrameErrors:
+    """What was wrong on one path, frame by frame.
 
     Attributes:
-        bit_errors: [frames].
-        detected: [frames] booleans; None without a CRC.
+        bit_errors: [frames] wrong information bits.
+        detected: [frames] booleans, whether the CRC found the frame wrong; None without a CRC.
         error_energy, reference_energy: of the error vector of all transmitted symbols.
     """
 
@@ -99,89 +157,57 @@ class Counts:
     error_energy: float
     reference_energy: float
 
+    def sums(self) -> dict[str, Any]:
+        """Over the frames."""
+        wrong = self.bit_errors > 0
+        undetected = None if self.detected is None else int((wrong & ~self.detected).sum())
+        return {
+            "bit_errors": int(self.bit_errors.sum()),
+            "squared_bit_errors": int((self.bit_errors.astype(np.int64) ** 2).sum()),
+            "frame_errors": int(wrong.sum()),
+            "undetected": undetected,
+            "error_energy": self.error_energy,
+            "reference_energy": self.reference_energy,
+        }
+
 
 @torch.inference_mode()
-def count(point: Point, bits: int, seed: int) -> Counts:
-    """Transmit random bits and count what goes wrong.
+def transmit(point: Point, frames: int, generator: torch.Generator) -> dict[str, FrameErrors]:
+    """Transmit frames of random bits, every path on the same bits and the same draw.
+
+    On the soft path the bits are certain, so by the mirror law it must do what the hard path does.
 
     Args:
-        point: what to simulate.
-        bits: at least this many information bits, rounded up to whole frames.
-        seed: root of the random streams; a point's result does not depend on other points.
+        point: modulation, coding, channel, SNR and paths.
+        frames: how many.
+        generator: of bits and channel.
+
+    Returns:
+        what was wrong, by path.
     """
-    link = Link(point.config())
-    per_chunk = max(1, CHUNK_BITS // point.frame_bits)
-    remaining = -(-bits // point.frame_bits)
-    wrong, detected, error_energy, reference_energy = [], [], 0.0, 0.0
-    chunk = 0
-    while remaining:
-        frames = min(per_chunk, remaining)
-        remaining -= frames
-        generator = stream(seed, "ber", repr(point), chunk)
-        chunk += 1
-        sent = torch.randint(2, (frames, point.frame_bits), generator=generator)
-        trace = link.hard(bits=sent, draw=link.draw(frames, point.snr_db, generator))
+    # Blocks of Sionna keep the generator that they draw from, so threads do not share them.
+    link = _link(point.config(), threading.get_ident())
+    sent = torch.randint(2, (frames, point.frame_bits), generator=generator)
+    draw = link.draw(frames, point.snr_db, generator)
+    found = {}
+    for path in point.paths:
+        trace = link.hard(bits=sent, draw=draw) if path == "hard" else link.soft(index=sent, draw=draw)
         assert trace.information_llr is not None
         assert trace.transmitted is not None
         assert trace.symbols is not None
-        wrong.append(((trace.information_llr > 0) != (sent > 0)).sum(1).numpy())
-        if trace.crc_ok is not None:
-            detected.append(~trace.crc_ok.numpy())
+        error_energy = reference_energy = 0.0
         if trace.transmitted is not trace.symbols:
             error, reference = error_vector(trace.transmitted, trace.symbols)
-            error_energy += float(error.sum())
-            reference_energy += float(reference.sum())
-    return Counts(
-        np.concatenate(wrong),
-        np.concatenate(detected) if detected else None,
-        error_energy,
-        reference_energy,
-    )
+            error_energy, reference_energy = float(error.sum()), float(reference.sum())
+        found[path] = FrameErrors(
+            ((trace.information_llr > 0) != (sent > 0)).sum(1).numpy(),
+            None if trace.crc_ok is None else ~trace.crc_ok.numpy(),
+            error_energy,
+            reference_energy,
+        )
+    return found
 
 
-def simulate(point: Point, bits: int, seed: int) -> dict[str, Any]:
-    """Simulate a point: counts, rates with intervals, closed form where there is one.
-
-    Under fading the bits of a frame share a gain, and behind a decoder they fail together, so the interval of
-    the bit error rate then takes frames as independent, not bits.
-
-    Returns:
-        a row: bits_per_symbol, channel, ebno_db, snr_db, bits, bit_errors, ber, low, high, frames,
-        frame_errors, theory (None where there is no closed form), modulation, code, code_rate, crc, fer,
-        fer_low, fer_high, undetected (frames with errors that passed the CRC; None without one),
-        evm_percent (of the transmitted symbols behind converters and amplifier).
-    """
-    counts = count(point, bits, seed)
-    errors = counts.bit_errors
-    total, wrong = point.frame_bits * len(errors), int(errors.sum())
-    failed = errors > 0
-    if point.channel in ("awgn", "bsc") and point.coding.code == "none":
-        low, high = clopper_pearson(wrong, total, LEVEL)
-    else:
-        _, low, high = clustered_proportion(errors, np.full(len(errors), point.frame_bits), LEVEL)
-    fer_low, fer_high = clopper_pearson(int(failed.sum()), len(errors), LEVEL)
-    undetected = None if counts.detected is None else int((failed & ~counts.detected).sum())
-    evm = (counts.error_energy / counts.reference_energy) ** 0.5 if counts.reference_energy else 0.0
-    return {
-        "bits_per_symbol": point.bits_per_symbol,
-        "channel": point.channel,
-        "ebno_db": round(point.config().layout.ebno_db(point.snr_db), 9) + 0.0,
-        "snr_db": point.snr_db,
-        "bits": total,
-        "bit_errors": wrong,
-        "ber": wrong / total,
-        "low": low,
-        "high": high,
-        "frames": len(errors),
-        "frame_errors": int(failed.sum()),
-        "theory": point.theory(),
-        "modulation": point.modulation,
-        "code": point.coding.code,
-        "code_rate": None if point.coding.code == "none" else point.coding.code_rate,
-        "crc": point.coding.crc,
-        "fer": float(failed.mean()),
-        "fer_low": fer_low,
-        "fer_high": fer_high,
-        "undetected": undetected,
-        "evm_percent": 100 * evm,
-    }
+@lru_cache(maxsize=16)
+def _link(config: LinkConfig, thread: int) -> Link:
+    return Link(config)

@@ -17,12 +17,21 @@ from linksim.config import (
     Demapper,
     HardwareOptions,
 )
-from linksim.console import console, progress_on, table_of
+from linksim.console import console, table_of
 from linksim_benchmarks import output
-from linksim_benchmarks.ber import FRAME_BITS, Point, modulation_name, simulate
-from linksim_benchmarks.pictures import ber_picture
+from linksim_benchmarks.ber import CHUNK_BITS, FRAME_BITS, PATHS, Point, modulation_name
+from linksim_benchmarks.ber_rows import points_of
+from linksim_benchmarks.ber_rows import rows as ber_rows
+from linksim_benchmarks.montecarlo.work import Sweep
+from linksim_benchmarks.pictures.ber import ber_figure
+from linksim_benchmarks.pictures.curves import BerSweep
+from linksim_benchmarks.pictures.save import save_all
+from linksim_benchmarks.sweep_options import SweepOptions, folder_of, run_stored
 
 DEFAULT_EBNO_DB = ("0:14:2",)
+USUAL_FOLDER = Path("runs/ber")
+FIXED_BITS = 1e6
+OPEN_BITS = 1e8
 
 
 @dataclass(kw_only=True)
@@ -42,16 +51,23 @@ class BerOptions:
     """Eb/N0 in dB: numbers, or ranges from:to:step with the end included; 0:14:2 by default."""
     snr_db: tuple[str, ...] = ()
     """Es/N0 in dB instead."""
-    max_bits: float = 1e6
-    """Bits to simulate at each point."""
+    max_bits: float | None = None
+    """Information bits at each point at most; by default 1e6, or 1e8 with --target-errors or
+    --relative-width."""
+    target_ber: float | None = None
+    """End a curve, in the order given, at the first point whose bit error rate is at most this."""
+    paths: tuple[Literal["hard", "soft"], ...] = ("hard",)
+    """Hard as deployed, and the soft path on the same bits and draws: by the mirror law it counts the same.
+    Stopping looks at the hard one, if it is there."""
     demapper: Demapper = "app"
     """Exact LLRs, or their maximum approximation."""
     backend: Backend = "sionna"
     """What computes mapping and LLRs."""
     seed: int = 0
     """Root of the random streams."""
-    out: Path = Path("runs/ber")
-    """Folder for ber.csv, ber.json and ber.png."""
+    out: Path | None = None
+    """Folder for ber.csv, ber.json, pictures, and ber.sqlite, from which an interrupted sweep goes on;
+    runs/ber by default or, if that holds another sweep, a folder beside it."""
     json: Path | None = None
     """Also write the JSON here."""
     quiet: bool = False
@@ -59,6 +75,7 @@ class BerOptions:
     fading: ChannelOptions = field(default_factory=ChannelOptions)
     coding: CodingOptions = field(default_factory=CodingOptions)
     hardware: HardwareOptions = field(default_factory=HardwareOptions)
+    sweep: SweepOptions = field(default_factory=SweepOptions)
 
 
 def points(options: BerOptions) -> list[Point]:
@@ -83,30 +100,46 @@ def points(options: BerOptions) -> list[Point]:
                 options.coding,
                 options.hardware,
                 options.frame_bits,
+                tuple(path for path in PATHS if path in options.paths),
             )
             layout = curve.config().layout
             snrs = [round(layout.esno_db(value), 9) if by_ebno else value for value in values]
             found += [replace(curve, snr_db=snr) for snr in snrs]
-    if not found:
-        raise ValueError("nothing to simulate: give at least one --channel and one --bits-per-symbol")
-    return found
+    if not found or not options.paths:
+        raise ValueError(
+            "nothing to simulate: give at least one --channel, one --bits-per-symbol and one of --paths"
+        )
+    for point in found:
+        point.theory()  # refuses an SNR beyond all formulas before anything is written
+    return list(dict.fromkeys(found))
 
 
 def main(arguments: Sequence[str]) -> None:
     """Serve `linksim ber`."""
     options = parse(BerOptions, arguments, "ber")
-    files.check_writable(options.out / "ber.json", options.json)
-    bits = int(checks.real("--max-bits", options.max_bits, least=1, most=1e12))
     checks.whole("--seed", options.seed, 0)
-    sweep = points(options)
+    open_ended = options.sweep.target_errors is not None or options.sweep.relative_width is not None
+    most = (OPEN_BITS if open_ended else FIXED_BITS) if options.max_bits is None else options.max_bits
+    if options.target_ber is not None:
+        checks.real("--target-ber", options.target_ber, least=0, most=1)
+    rule = options.sweep.rule(int(checks.real("--max-bits", most, least=1, most=1e12)), options.target_ber)
+    sweep = Sweep(
+        "ber", points(options), options.seed, {"chunk_bits": CHUNK_BITS, "paths": sorted(set(options.paths))}
+    )
     target = console(options.quiet)
-    with progress_on(target) as progress:
-        tracked = progress.track(sweep, description="bit error rate")
-        rows = [simulate(point, bits, options.seed) for point in tracked]
-    configuration = {"points": [asdict(point) for point in sweep], "bits": bits}
+    folder = folder_of(options.out, USUAL_FOLDER, "ber.sqlite", sweep)
+    files.check_writable(folder / "ber.json", options.json)
+    store = folder / "ber.sqlite"
+    progress = run_stored(sweep, rule, options.sweep, store, target, "Bit error rate")
+    rows = ber_rows(progress, options.sweep.interval)
+    if not rows:
+        target.print("The time limit ended the sweep before the first point: the same command goes on.")
+        return
+    configuration = {**sweep.configuration(), "rule": asdict(rule), "interval": options.sweep.interval}
     card = provenance.card(options.seed, options.backend, configuration)
-    paths = output.write_results(options.out, "ber", rows, card, options.json)
-    paths.append(ber_picture(rows, options.out / "ber.png", sweep))
+    paths = [*output.write_results(folder, "ber", rows, card, options.json), store]
+    run_points = points_of(progress)
+    paths += save_all(ber_figure([BerSweep("", rows, run_points)]), folder / "ber")
     target.print(_table(rows, options.coding))
     if any(row["theory"] is not None for row in rows):
         target.print("Of many 95 % intervals, about one in twenty misses the closed form by chance.")
@@ -119,7 +152,7 @@ def main(arguments: Sequence[str]) -> None:
 def _table(rows: Sequence[Mapping[str, Any]], coding: CodingOptions) -> Table:
     cells = [
         [
-            f"{modulation_name(row)} {row['channel']}",
+            f"{modulation_name(row)} {row['channel']}{'' if row['path'] == 'hard' else ', soft path'}",
             f"{row['ebno_db']:.2f}",
             f"{row['snr_db']:.2f}",
             str(row["bits"]),

@@ -13,7 +13,7 @@ from linksim.arguments import parse
 from linksim.console import console, table_of
 from linksim_benchmarks import output
 from linksim_benchmarks.compare import compare, load_run
-from linksim_benchmarks.pictures import compare_picture
+from linksim_benchmarks.pictures.compare import compare_picture
 
 PERCENT = ("hard", "hard_map", "soft", "gap", "noiseless")
 

@@ -14,7 +14,7 @@ from linksim.console import console, progress_on, table_of
 from linksim_benchmarks import output
 from linksim_benchmarks.gradient_problems import Sizes
 from linksim_benchmarks.gradients import ESTIMATORS, estimator_rows
-from linksim_benchmarks.pictures import save
+from linksim_benchmarks.pictures.save import save
 from linksim_benchmarks.step_cost import WARM_UP, relative_costs
 
 REFERENCE = "surrogate"

@@ -21,7 +21,13 @@ def write_csv(path: Path, rows: Rows) -> None:
 
 
 def write_results(
-    out: Path, name: str, rows: Rows, provenance: Mapping[str, Any], json: Path | None, csv_too: bool = True
+    out: Path,
+    name: str,
+    rows: Rows,
+    provenance: Mapping[str, Any],
+    json: Path | None,
+    csv_too: bool = True,
+    beside: Mapping[str, Any] | None = None,
 ) -> list[Path]:
     """Write `NAME.json` (rows and provenance) and `NAME.csv` into a folder, and the JSON once more elsewhere.
 
@@ -32,11 +38,12 @@ def write_results(
         provenance: the card that says where they come from.
         json: another place for the JSON, or None.
         csv_too: whether to write the CSV.
+        beside: what else the JSON holds.
 
     Returns:
         the paths written.
     """
-    content = {"rows": list(rows), "provenance": provenance}
+    content = {"rows": list(rows), **(beside or {}), "provenance": provenance}
     paths = [out / f"{name}.json", *([json] if json is not None else [])]
     for path in paths:
         files.write_json(path, content)

@@ -12,7 +12,7 @@ from linksim import checks, files, provenance
 from linksim.arguments import parse
 from linksim.console import console, progress_on, table_of
 from linksim_benchmarks import checkpoint_data, output, word_length, word_length_accuracy
-from linksim_benchmarks.pictures import word_length_picture
+from linksim_benchmarks.pictures.word_length import word_length_picture
 from linksim_benchmarks.word_length import CHUNK_FRAMES, Variant, coded_link
 
 

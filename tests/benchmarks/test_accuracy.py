@@ -3,14 +3,15 @@
 import pytest
 import torch
 
-from linksim_benchmarks.accuracy import PATHS, correct_counts, encode, sweep
+from linksim_benchmarks.accuracy import PATHS, count_sweep, sweep
 
 COLUMNS = ["snr_db", "ebno_db", "path", "samples", "correct", "accuracy", "low", "high"]
-COLUMNS += ["vq_temp", "symbol_temp"]
+COLUMNS += ["vq_temp", "symbol_temp", "label", "symbols", "draws", "gap", "gap_low", "gap_high", "stopped_by"]
 
 
 def counts_at(model, images, labels, snr_db, draws=1, seed=0):
-    return correct_counts(model, encode(model, images), labels, snr_db, draws, seed)
+    (result,) = count_sweep(model, images, labels, [snr_db], PATHS, draws, seed).results
+    return {path: torch.from_numpy(counts) for path, counts in result.tally.correct.items()}
 
 
 @pytest.mark.parametrize("draws", [1, 3])
@@ -90,6 +91,6 @@ def test_repeated_images_do_not_count_as_independent(model, images, labels):
 def test_progress_and_global_generator(model, images, labels):
     ticks = []
     before = torch.get_rng_state()
-    sweep(model, images, labels, [0.0, 1.0, 2.0], ["soft"], 1, 0, lambda: ticks.append(None))
+    count_sweep(model, images, labels, [0.0, 1.0, 2.0], ["soft"], 1, 0, lambda progress: ticks.append(None))
     assert len(ticks) == 3
     assert torch.equal(torch.get_rng_state(), before)

@@ -5,15 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers.frame_errors import frame_errors
 from scipy import special, stats
 
-from linksim_benchmarks.ber import FRAME_BITS, Point, count, simulate
+from linksim_benchmarks.ber import FRAME_BITS, Point
 from linksim_benchmarks.ber_command import BerOptions, points
-
-
-def frame_errors(point, bits, seed):
-    return count(point, bits, seed).bit_errors
-
+from linksim_benchmarks.ber_rows import simulate
 
 COLUMNS = [
     "bits_per_symbol",
@@ -29,6 +26,7 @@ COLUMNS = [
     "frame_errors",
     "theory",
     "modulation",
+    "demapper",
     "code",
     "code_rate",
     "crc",
@@ -37,6 +35,9 @@ COLUMNS = [
     "fer_high",
     "undetected",
     "evm_percent",
+    "path",
+    "ber_unbiased",
+    "stopped_by",
 ]
 SWEEP = [
     Point(m, channel, snr, demapper)

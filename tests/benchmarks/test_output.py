@@ -9,14 +9,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from linksim import files
-from linksim.config import CodingOptions
-from linksim_benchmarks.ber import Point, simulate
+from linksim_benchmarks.ber import Point
+from linksim_benchmarks.ber_rows import simulate
 from linksim_benchmarks.output import write_results
-from linksim_benchmarks.pictures import accuracy_picture, ber_picture, word_length_picture
+from linksim_benchmarks.pictures.compare import compare_picture
+from linksim_benchmarks.pictures.word_length import word_length_picture
 
 SWEEP = [Point(m, c, snr) for c in ("awgn", "rayleigh") for m in (2, 4) for snr in (0.0, 40.0)]
 BER_ROWS = [simulate(point, 3000, 0) for point in SWEEP]
-CODED = Point(4, "awgn", 2.0, coding=CodingOptions(code="ldpc", bp_iterations=2))
 WORD_LENGTH_ROWS = [
     {
         "study": study,
@@ -33,24 +33,18 @@ WORD_LENGTH_ROWS = [
     for part in ("llr", "adc")
     for bits in (3, 2)
 ]
-ACCURACY_ROWS = [
-    {"snr_db": snr, "path": path, "accuracy": 0.5, "low": 0.4, "high": 0.6}
-    for snr in (5.0, -1.0)
-    for path in ("hard", "map", "soft")
+COMPARE_ROWS = [
+    {"settings": f"run {n}", **dict.fromkeys(("hard", "hard_map", "soft"), 0.5)}
+    | {f"{name}_high": high for name in ("hard", "hard_map", "soft")}
+    for n, high in enumerate((None, 0.6))
 ]
 PICTURES = {
-    "ber": lambda path: ber_picture(BER_ROWS, path, SWEEP),
-    "ber of one point": lambda path: ber_picture(BER_ROWS[:1], path, SWEEP[:1]),
-    "ber without errors": lambda path: ber_picture(BER_ROWS[1:2], path, SWEEP[1:2]),
-    "coded ber": lambda path: ber_picture([simulate(CODED, 2400, 0)], path, [CODED]),
     "word length": lambda path: word_length_picture(WORD_LENGTH_ROWS, path),
     "word length of one study": lambda path: word_length_picture(WORD_LENGTH_ROWS[:4], path),
-    "accuracy": lambda path: accuracy_picture(ACCURACY_ROWS, path, trained_at=3.0),
-    "accuracy of one path": lambda path: accuracy_picture(ACCURACY_ROWS[2:3], path),
+    "compare": lambda path: compare_picture(COMPARE_ROWS, path),
 }
 
 
-@pytest.mark.filterwarnings("ignore:No artists with labels", "ignore:Data has no positive values")
 @pytest.mark.parametrize("kind", PICTURES)
 def test_pictures_are_png(tmp_path, kind):
     path = tmp_path / "new" / "picture.png"
@@ -66,7 +60,7 @@ def test_pictures_are_png(tmp_path, kind):
 def test_pictures_need_no_display(tmp_path, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.setenv("MPLBACKEND", "TkAgg")
-    PICTURES["accuracy"](tmp_path / "a.png")
+    PICTURES["compare"](tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 5000
 
 
@@ -80,7 +74,7 @@ def test_an_interrupted_picture_leaves_the_old_one(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Figure, "savefig", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        accuracy_picture(ACCURACY_ROWS, path)
+        compare_picture(COMPARE_ROWS, path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

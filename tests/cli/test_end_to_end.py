@@ -158,7 +158,7 @@ def test_a_point_alone_is_the_point_in_the_sweep(finished, tmp_path):
     assert main([*words, "--out", str(tmp_path), "--quiet"]) == 0
     (alone,) = read_json(tmp_path / "ber.json")["rows"]
     assert alone in read_json(finished.out / "ber.json")["rows"]
-    assert main([*words, "--out", str(tmp_path), "--quiet", "--seed", "9"]) == 0
+    assert main([*words, "--out", str(tmp_path), "--quiet", "--seed", "9", "--overwrite"]) == 0
     (other,) = read_json(tmp_path / "ber.json")["rows"]
     assert other["bit_errors"] != alone["bit_errors"]
 

@@ -18,6 +18,7 @@ OPTIONS = {
     "--out --quiet",
     "accuracy": "--snr-db --paths --vq-temp --symbol-temp --seed --json --out --quiet",
     "ber": "--bits-per-symbol --channel --ebno-db --snr-db --max-bits --seed --json --out --quiet",
+    "plot": "--labels --axis --rate --formats --title --json --out --quiet",
     "gradients": "--snr-db --vq-temp --problems --steps --skip-cost --seed --json --out --quiet",
     "step-cost": "--steps --batch-size --memory --frames --tokens --codebook-size --bits-per-symbol "
     "--seed --json --quiet",

@@ -131,9 +131,23 @@ def both_paths(model: SemanticModel, latents: Tensor, draw: Draw) -> dict[str, O
         draw: of B frames.
 
     Returns:
-        "hard": the hard path as configured, "mean" and "map": with each receiver, "soft": the soft path.
+        "hard", "mean" and "map" as `hard_path` gives them, "soft": the soft path.
     """
-    hard, soft = model.link.hard(latents, draw), model.link.soft(latents, draw)
+    return {**hard_path(model, latents, draw), "soft": model.decode(model.link.soft(latents, draw))}
+
+
+def hard_path(model: SemanticModel, latents: Tensor, draw: Draw) -> dict[str, Output]:
+    """The hard path on one draw, with several receivers.
+
+    Args:
+        model: link and head of it are used.
+        latents: [B, N, D].
+        draw: of B frames.
+
+    Returns:
+        "hard": as configured, "mean" and "map": with each receiver.
+    """
+    hard = model.link.hard(latents, draw)
     assert hard.posterior is not None
     assert hard.decoded_index is not None
     codebook, config = model.link.codebook, model.link.config
@@ -149,7 +163,6 @@ def both_paths(model: SemanticModel, latents: Tensor, draw: Draw) -> dict[str, O
     return {
         "hard": receivers[config.decision] if as_deployed else model.decode(hard),
         **receivers,
-        "soft": model.decode(soft),
     }
 
 

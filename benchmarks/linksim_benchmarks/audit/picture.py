@@ -18,7 +18,7 @@ from linksim_benchmarks.audit.figures import (
 from linksim_benchmarks.audit.sections import Audited, Row
 from linksim_benchmarks.audit.signal_figures import plot_information, plot_reliability
 from linksim_benchmarks.audit.tables import decibels
-from linksim_benchmarks.pictures import save
+from linksim_benchmarks.pictures.save import save
 
 COLUMNS = 3
 

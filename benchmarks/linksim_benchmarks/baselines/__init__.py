@@ -1,0 +1,1 @@
+"""Baselines to hold a trained semantic link against: what classical and simpler schemes reach."""

@@ -1,0 +1,280 @@
+"""One SQLite file per sweep, a row per chunk, so that a sweep that was killed goes on where it was.
+
+The rows of a point are those of its first chunks, without a gap, in whatever order workers finished. Changes
+are committed every second; what is lost with a killed process is counted again, with the same result. Whoever
+writes holds SQLite's write lock from opening to closing; others may read meanwhile.
+"""
+
+import json
+import sqlite3
+import stat
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from linksim import checks, files
+from linksim.provenance import configuration_hash
+from linksim_benchmarks.montecarlo.work import Counts
+
+APPLICATION_ID = 0x4C4B5331  # "LKS1"
+FORMAT = 1
+COMMIT_S = 1.0
+READ_TIMEOUT_S = 5.0
+COMMIT_TIMEOUT_S = 30.0
+COMMIT_TIMEOUT_S = 30.0
+
+_SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {FORMAT};
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE chunks (
+    point TEXT NOT NULL, chunk INTEGER NOT NULL, frames INTEGER NOT NULL,
+    counts TEXT NOT NULL, seconds REAL NOT NULL, checksum INTEGER NOT NULL,
+    PRIMARY KEY (point, chunk, frames)
+) WITHOUT ROWID;
+"""
+
+
+class Store:
+    """The chunks of a sweep in a file. Made by `create`, `resume` or `read`; a context that closes it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._committed = time.monotonic()
+
+    @classmethod
+    def create(cls, path: Path, configuration: Mapping[str, Any]) -> Self:
+        """Make a store for a configuration, in place of what stands there, and open it for writing.
+
+        Raises:
+            OSError: if the file cannot be written.
+        """
+        with files.whole(path) as aside, _explained(path):
+            connection = sqlite3.connect(aside, isolation_level=None)
+            try:
+                connection.executescript(_SCHEMA)
+                text = json.dumps(configuration, sort_keys=True)
+                connection.execute("INSERT INTO settings VALUES ('configuration', ?)", (text,))
+            finally:
+                connection.close()
+        return cls.resume(path, configuration)
+
+    @classmethod
+    def resume(cls, path: Path, configuration: Mapping[str, Any]) -> Self:
+        """Open a store for writing, to go on.
+
+        Raises:
+            ValueError: if it is no store, damaged, or holds another configuration.
+            OSError: if it is in use or cannot be written; in any case it is left as it was.
+        """
+        store = cls._for_writing(path)
+        try:
+            with _explained(path):
+                store._check()
+                difference = _difference(store.configuration(), json.loads(json.dumps(configuration)))
+            if difference:
+                raise ValueError(
+                    f"{path} holds another sweep ({difference}): give another --out, or --overwrite it"
+                )
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Open a store for reading, also while a sweep writes it.
+
+        Raises:
+            ValueError: if it is no store, or damaged.
+            OSError: if it cannot be read.
+        """
+        _check_header(path)
+        with _explained(path):
+            address = f"{path.absolute().as_uri()}?mode=ro"
+            connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=READ_TIMEOUT_S)
+            store = cls(path, connection)
+            try:
+                connection.execute("BEGIN")
+                store._check()
+            except BaseException:
+                connection.close()
+                raise
+            return store
+
+    @classmethod
+    def check_replaceable(cls, path: Path) -> None:
+        """Refuse to replace what is not a store, or one in use.
+
+        Raises:
+            ValueError: if something else stands there.
+            OSError: if a sweep is writing it, or it cannot be written.
+        """
+        cls._for_writing(path).close()
+
+    @classmethod
+    def _for_writing(cls, path: Path) -> Self:
+        _check_header(path)
+        for place in (path, path.absolute().parent):
+            # Root may write what is marked read-only; the mark is respected all the same.
+            if not place.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+                raise PermissionError(f"{place} is read-only: make it writable, or give another --out")
+        with _explained(path):
+            address = f"{path.absolute().as_uri()}?mode=rw"
+            connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=0)
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                # From here on only readers can be in the way, and those are brief.
+                connection.execute(f"PRAGMA busy_timeout = {int(1000 * COMMIT_TIMEOUT_S)}")
+            except BaseException:
+                connection.close()
+                raise
+            return cls(path, connection)
+
+    def _check(self) -> None:
+        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if found != FORMAT:
+            raise ValueError(
+                f"{self.path} has format {found}, this version of linksim knows {FORMAT}: "
+                "give another --out, or --overwrite it"
+            )
+        for (said,) in self._connection.execute("PRAGMA quick_check(1)"):
+            if said != "ok":
+                raise sqlite3.DatabaseError(said)
+        self.configuration()
+        for _ in self.rows():
+            pass
+
+    def configuration(self) -> dict[str, Any]:
+        """What the sweep counts."""
+        found = dict(self._connection.execute("SELECT name, value FROM settings"))
+        configuration = json.loads(found["configuration"])
+        if not isinstance(configuration, dict):
+            raise ValueError("the configuration is not a table of names and values")
+        return configuration
+
+    def set_note(self, name: str, value: Any) -> None:
+        """Keep something beside the chunks, such as the last stop rule, as JSON."""
+        row = (name, json.dumps(value, sort_keys=True))
+        self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", row)
+
+    def note(self, name: str) -> Any:
+        """What was kept under that name, or None."""
+        row = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def rows(self, point: str | None = None) -> Iterator[tuple[str, int, int, dict[str, Any], float]]:
+        """Stored chunks of a point, or of all: point, chunk, frames, counts, seconds; by point and chunk.
+
+        Raises:
+            ValueError: at a row whose checksum is wrong.
+        """
+        where, values = ("", ()) if point is None else ("WHERE point = ?", (point,))
+        query = f"SELECT point, chunk, frames, counts, seconds, checksum FROM chunks {where} ORDER BY 1, 2, 3"
+        for key, chunk, frames, counts, seconds, checksum in self._connection.execute(query, values):
+            if checksum != _checksum(key, chunk, frames, counts):
+                raise ValueError(f"chunk {chunk} of point {key} does not have its checksum")
+            yield key, chunk, frames, json.loads(counts), seconds
+
+    def chunks(self, point: str) -> dict[tuple[int, int], tuple[dict[str, Any], float]]:
+        """Counts and seconds of a point's stored chunks, by number and frames."""
+        return {(chunk, frames): (counts, seconds) for _, chunk, frames, counts, seconds in self.rows(point)}
+
+    def add(self, point: str, chunk: int, frames: int, counts: Counts, seconds: float) -> None:
+        """Store a chunk; it is safe on disk at the next commit, at most about a second later."""
+        text = json.dumps(dict(counts), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        row = (point, chunk, frames, text, seconds, _checksum(point, chunk, frames, text))
+        with _explained(self.path):
+            self._connection.execute("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?)", row)
+        if time.monotonic() - self._committed > COMMIT_S:
+            with suppress(BlockingIOError):  # someone reads: the next time, then
+                self.commit(0.0)
+            self._committed = time.monotonic()
+
+    def commit(self, timeout_s: float = COMMIT_TIMEOUT_S) -> None:
+        """Put everything added so far on the disk.
+
+        Args:
+            timeout_s: how long to wait for those who read.
+
+        Raises:
+            OSError: if they take longer, or it cannot be written; a later commit may still succeed.
+        """
+        with _explained(self.path):
+            self._connection.execute(f"PRAGMA busy_timeout = {timeout_s * 1000:.0f}")
+            self._connection.execute("COMMIT")
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def close(self) -> None:
+        """Close without committing what was added since the last commit."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _checksum(point: str, chunk: int, frames: int, counts: str) -> int:
+    return zlib.crc32(f"{point}/{chunk}/{frames}/{counts}".encode())
+
+
+def _check_header(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, not the store of a sweep")
+    with path.open("rb") as file:
+        header = file.read(100)
+    if header[:16] != b"SQLite format 3\0" or len(header) < 100:
+        raise ValueError(
+            f"{path} is not the store of a sweep, or damaged; it was left as it is: give another --out"
+        )
+    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        raise ValueError(f"{path} is a database of another program; it was left as it is: give another --out")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """What SQLite or reading says, in words that say what to do."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            reason = f"{path} is in use by another process: wait for it, or give another --out"
+            raise BlockingIOError(reason) from error
+        raise OSError(f"cannot use the store {path}: {checks.one_line(error)}") from error
+    except (sqlite3.DatabaseError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ValueError) and str(path) in str(error):
+            raise
+        said = checks.one_line(error)
+        raise ValueError(
+            f"{path} is damaged ({said}); it was left as it is: delete it to start anew"
+        ) from error
+
+
+def _difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """In words, the first thing in which two configurations differ; empty if they are the same."""
+    if configuration_hash(stored) == configuration_hash(wanted):
+        return ""
+    for name in dict.fromkeys(("kind", *stored, *wanted)):
+        there, here = stored.get(name), wanted.get(name)
+        if there == here:
+            continue
+        if isinstance(there, Mapping) and isinstance(here, Mapping):
+            return f"{name}: {_difference(there, here)}"
+        if isinstance(there, list) and isinstance(here, list):
+            if len(there) != len(here):
+                return f"{len(there)} {name} there, {len(here)} here"
+            number = next(n for n, (one, other) in enumerate(zip(there, here, strict=True)) if one != other)
+            if isinstance(there[number], Mapping) and isinstance(here[number], Mapping):
+                return f"{name}, number {number + 1}: {_difference(there[number], here[number])}"
+        return f"{name} is {there} there, {here} here"
+    return "another configuration"
