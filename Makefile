@@ -55,8 +55,8 @@ $(REFERENCE_VENV)/.installed: tests/conformance/requirements.txt
 demo: $(VENV)/.installed  ## train, audit and benchmark a digital semantic link on real digits
 	$(BIN)/linksim train --preset recommended --run-dir $(RUN) --overwrite $(TRAIN_FLAGS)
 	$(BIN)/linksim audit $(RUN)/checkpoints/best_hard_model.pt --out $(RUN)
-	$(BIN)/linksim ber --max-bits 3e5 --out $(RUN)
-	$(BIN)/linksim accuracy $(RUN)/checkpoints/best_hard_model.pt --snr-db -6:16:2 --out $(RUN)
+	$(BIN)/linksim ber --max-bits 3e5 --out $(RUN) --overwrite
+	$(BIN)/linksim accuracy $(RUN)/checkpoints/best_hard_model.pt --snr-db -6:16:2 --baselines noiseless separate --out $(RUN) --overwrite
 	@echo; echo "Written:"; ls -1 $(RUN)/*.html $(RUN)/*.png $(RUN)/*.json $(RUN)/*.csv $(RUN)/*.jsonl $(RUN)/checkpoints/*.pt | sed 's/^/  /'
 
 lint: $(VENV)/.installed-dev  ## ruff and the type checker

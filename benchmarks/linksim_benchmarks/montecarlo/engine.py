@@ -198,7 +198,7 @@ class _Loop:
             for state, chunk in self._futures.values():
                 state.flying.discard(chunk)
             self._futures.clear()
-            self._workers.replace_broken()
+            self._workers.replace_broken(self._workers.renew)
 
     def cancel(self) -> None:
         for future in self._futures:

@@ -53,7 +53,7 @@ def shown(target: Console, title: str, workers: int) -> Iterator[OnChange]:
 def status(progress: Progress, workers: int) -> str:
     """A line: points finished, bits, bits per second, time left."""
     finished = sum(state.reason is not None for state in progress.states)
-    elapsed = time.monotonic() - progress.started
+    elapsed = max(time.monotonic() - progress.started, 1e-9)
     words = [f"{finished} of {len(progress.states)} points", f"{progress.bits:.2e} bits now"]
     if progress.bits:
         words.append(f"{progress.bits / elapsed / 1e6:.2f} Mbit/s")

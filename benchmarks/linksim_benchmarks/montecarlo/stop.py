@@ -11,7 +11,7 @@ from linksim_benchmarks.montecarlo.work import Tally
 
 Reason = Literal["target errors", "relative width", "max bits", "time limit"]
 
-LEAST_ERRORS = 50
+LEAST_ERRORS = 100
 """Independent error events that the relative width waits for: with fewer, the spread between frames that it
 is computed from is itself too uncertain to stop on."""
 

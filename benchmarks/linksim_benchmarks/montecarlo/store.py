@@ -30,7 +30,9 @@ COMMIT_TIMEOUT_S = 30.0
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE chunks (
     point TEXT NOT NULL, chunk INTEGER NOT NULL, frames INTEGER NOT NULL,
     counts TEXT NOT NULL, seconds REAL NOT NULL, checksum INTEGER NOT NULL,
@@ -58,8 +60,7 @@ class Store:
             connection = sqlite3.connect(aside, isolation_level=None)
             try:
                 connection.executescript(_SCHEMA)
-                text = json.dumps(configuration, sort_keys=True)
-                connection.execute("INSERT INTO settings VALUES ('configuration', ?)", (text,))
+                cls(path, connection).set_note("configuration", configuration)
             finally:
                 connection.close()
         return cls.resume(path, configuration)
@@ -146,22 +147,31 @@ class Store:
         for (said,) in self._connection.execute("PRAGMA quick_check(1)"):
             if said != "ok":
                 raise sqlite3.DatabaseError(said)
+        size = 1
+        for name in ("page_count", "page_size"):
+            size *= self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        if size != self.path.stat().st_size:
+            raise sqlite3.DatabaseError("truncated")
         self.configuration()
+        for name, value, checksum in self._connection.execute("SELECT name, value, checksum FROM settings"):
+            if checksum != _checksum(name, value):
+                raise ValueError(f"{name!r} does not have its checksum")
         for _ in self.rows():
             pass
 
     def configuration(self) -> dict[str, Any]:
         """What the sweep counts."""
-        found = dict(self._connection.execute("SELECT name, value FROM settings"))
-        configuration = json.loads(found["configuration"])
+        configuration = self.note("configuration")
         if not isinstance(configuration, dict):
             raise ValueError("the configuration is not a table of names and values")
         return configuration
 
     def set_note(self, name: str, value: Any) -> None:
         """Keep something beside the chunks, such as the last stop rule, as JSON."""
-        row = (name, json.dumps(value, sort_keys=True))
-        self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", row)
+        text = json.dumps(value, sort_keys=True)
+        row = (name, text, _checksum(name, text))
+        with _explained(self.path):
+            self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", row)
 
     def note(self, name: str) -> Any:
         """What was kept under that name, or None."""
@@ -177,7 +187,7 @@ class Store:
         where, values = ("", ()) if point is None else ("WHERE point = ?", (point,))
         query = f"SELECT point, chunk, frames, counts, seconds, checksum FROM chunks {where} ORDER BY 1, 2, 3"
         for key, chunk, frames, counts, seconds, checksum in self._connection.execute(query, values):
-            if checksum != _checksum(key, chunk, frames, counts):
+            if checksum != _checksum(key, chunk, frames, counts, seconds):
                 raise ValueError(f"chunk {chunk} of point {key} does not have its checksum")
             yield key, chunk, frames, json.loads(counts), seconds
 
@@ -188,7 +198,8 @@ class Store:
     def add(self, point: str, chunk: int, frames: int, counts: Counts, seconds: float) -> None:
         """Store a chunk; it is safe on disk at the next commit, at most about a second later."""
         text = json.dumps(dict(counts), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        row = (point, chunk, frames, text, seconds, _checksum(point, chunk, frames, text))
+        values = (point, chunk, frames, text, float(seconds))
+        row = (*values, _checksum(*values))
         with _explained(self.path):
             self._connection.execute("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?)", row)
         if time.monotonic() - self._committed > COMMIT_S:
@@ -223,8 +234,8 @@ class Store:
         self.close()
 
 
-def _checksum(point: str, chunk: int, frames: int, counts: str) -> int:
-    return zlib.crc32(f"{point}/{chunk}/{frames}/{counts}".encode())
+def _checksum(*values: str | int | float) -> int:
+    return zlib.crc32(repr(values).encode())
 
 
 def _check_header(path: Path) -> None:
@@ -250,7 +261,8 @@ def _explained(path: Path) -> Iterator[None]:
         if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             reason = f"{path} is in use by another process: wait for it, or give another --out"
             raise BlockingIOError(reason) from error
-        raise OSError(f"cannot use the store {path}: {checks.one_line(error)}") from error
+        reason = f"cannot use the store {path}: {checks.one_line(error)}; if that lasts, give another --out"
+        raise OSError(reason) from error
     except (sqlite3.DatabaseError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, ValueError) and str(path) in str(error):
             raise
@@ -270,11 +282,10 @@ def _difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
             continue
         if isinstance(there, Mapping) and isinstance(here, Mapping):
             return f"{name}: {_difference(there, here)}"
-        if isinstance(there, list) and isinstance(here, list):
+        if name == "points" and isinstance(there, list) and isinstance(here, list):
             if len(there) != len(here):
-                return f"{len(there)} {name} there, {len(here)} here"
+                return f"the number of points is {len(there)} there, {len(here)} here"
             number = next(n for n, (one, other) in enumerate(zip(there, here, strict=True)) if one != other)
-            if isinstance(there[number], Mapping) and isinstance(here[number], Mapping):
-                return f"{name}, number {number + 1}: {_difference(there[number], here[number])}"
+            return f"{name}, number {number + 1}: {_difference(there[number], here[number])}"
         return f"{name} is {there} there, {here} here"
     return "another configuration"

@@ -121,11 +121,11 @@ class Sweep:
             ValueError: if two points have the same content.
         """
         keys = [configuration_hash(point.content()) for point in self.points]
-        twice = next(
-            (point for point, key in zip(self.points, keys, strict=True) if keys.count(key) > 1), None
-        )
-        if twice is not None:
-            raise ValueError(f"a point of the sweep is given twice: {twice.content()}")
+        seen: set[str] = set()
+        for point, key in zip(self.points, keys, strict=True):
+            if key in seen:
+                raise ValueError(f"a point of the sweep is given twice: {point.content()}")
+            seen.add(key)
         return keys
 
     @cached_property

@@ -38,16 +38,10 @@ class Workers:
     name: str = "executor"
     renewals: int = field(default=0, init=False)
 
-    def replace_broken(self) -> None:
-        """Another executor in place of one that broke.
-
-        Raises:
-            OSError: if there is no way.
-        """
-        if self.renew is None:
-            raise OSError(f"the {self.name} broke, and there is no way to start it again")
+    def replace_broken(self, renew: Callable[[], Executor]) -> None:
+        """Another executor in place of one that broke."""
         self.executor.shutdown(wait=False, cancel_futures=True)
-        self.executor = self.renew()
+        self.executor = renew()
         self.renewals += 1
 
 
