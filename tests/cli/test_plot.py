@@ -214,17 +214,23 @@ def places(stores, folder):
     found["damaged"] = folder / "damaged.sqlite"
     content = stores["coded"].read_bytes()
     found["damaged"].write_bytes(content[:4096] + bytes(4096) + content[8192:])
-    statements = {
-        "checksum": "UPDATE chunks SET checksum = checksum + 1",
-        "kind": "UPDATE settings SET value = replace(value, '\"ber\"', '\"weather\"')",
-        "point": "UPDATE settings SET value = replace(value, 'frame_bits', 'frame_bytes')",
-    }
-    for name, statement in statements.items():
+    found["checksum"] = folder / "checksum.sqlite"
+    shutil.copy(stores["coded"], found["checksum"])
+    with sqlite3.connect(found["checksum"]) as database:
+        database.execute("UPDATE chunks SET checksum = checksum + 1")
+    database.close()
+    with Store.read(stores["coded"]) as coded:
+        configuration = coded.configuration()
+    text = json.dumps(configuration)
+    for name, edited in {
+        "kind": text.replace('"ber"', '"weather"'),
+        "point": text.replace("frame_bits", "frame_bytes"),
+    }.items():
         found[name] = folder / f"{name}.sqlite"
         shutil.copy(stores["coded"], found[name])
-        with sqlite3.connect(found[name]) as database:
-            database.execute(statement)
-        database.close()
+        with Store.resume(found[name], configuration) as changed:
+            changed.set_note("configuration", json.loads(edited))
+            changed.commit()
     return {**stores, **found}
 
 
