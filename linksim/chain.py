@@ -58,7 +58,7 @@ class Chain(nn.Module):
             config.bits_per_symbol, config.demapper, config.backend, constellation, config.modulation
         )
         self.quantize = Quantize() if quantizer is None else quantizer
-        self.code = Code(self.layout, config.bp_iterations, config.code_gradient)
+        self.code = Code(self.layout, config.bp_iterations, config.code_gradient, config.bp_early_stop)
         self.defects = Defects(config)
         self.deployed_map = Map(self.layout, self.modem, self.code)
         self.map = self.defects.map(self.deployed_map)
@@ -81,8 +81,11 @@ class Chain(nn.Module):
         paths: Mapping[str, str],
         vq_temp: float | None,
         symbol_temp: float | None,
+        decide: bool = True,
     ) -> Trace:
         """Transmit latents, indices or bits on a draw; `paths` names hard or soft for each of `STAGES`.
+
+        Without `decide`, the trace ends with the LLRs of the information bits.
 
         Raises:
             TypeError, ValueError: if the input does not fit the link, or a temperature is not positive.
@@ -96,10 +99,10 @@ class Chain(nn.Module):
             sent = self._quantize(latents, index, draw, paths, vq_temp)
             if bits is not None:
                 sent = sent.replace(information_bits=bits.to(self.codebook.dtype))
-            return self.receive(self._map(sent, paths, symbol_temp), draw, paths)
+            return self.receive(self._map(sent, paths, symbol_temp), draw, paths, decide)
 
-    def receive(self, sent: Trace, draw: Draw, paths: Mapping[str, str]) -> Trace:
-        """Send the symbols of a trace over the channel and decide; `paths` as for `run`."""
+    def receive(self, sent: Trace, draw: Draw, paths: Mapping[str, str], decide: bool = True) -> Trace:
+        """Send the symbols of a trace over the channel and decide; `paths` and `decide` as for `run`."""
         assert sent.symbols is not None
         with torch.autocast(self.codebook.device.type, enabled=False):
             front_end, demap = self.front_end, self.demap
@@ -110,17 +113,19 @@ class Chain(nn.Module):
             received, noise_variance = front_end.receive(received, gain, noise_variance)
             llr = demap(received, gain, noise_variance)
             decoded = self.code.decode(llr)
-            decide: Callable = self.decide.hard if paths["decide"] == "hard" else self.decide.soft
-            decided = decide(decoded.llr, self.codebook)
-            return sent.replace(
+            heard = sent.replace(
                 transmitted=transmitted,
                 received=received,
                 llr=llr,
                 information_llr=decoded.llr,
                 crc_ok=decoded.crc_ok,
-                posterior=decided.posterior,
-                decoded_index=decided.index,
-                embedding=decided.embedding,
+            )
+            if not decide:
+                return heard
+            decision: Callable = self.decide.hard if paths["decide"] == "hard" else self.decide.soft
+            decided = decision(decoded.llr, self.codebook)
+            return heard.replace(
+                posterior=decided.posterior, decoded_index=decided.index, embedding=decided.embedding
             )
 
     def mean_symbols(self, assignment: Tensor) -> Tensor:

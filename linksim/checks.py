@@ -53,6 +53,17 @@ def real(
     return value
 
 
+def flag(name: str, value: Any) -> bool:
+    """Return the value if it is True or False.
+
+    Raises:
+        TypeError: if it is anything else.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be a bool, True or False, got {value!r}")
+    return value
+
+
 def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
     """Return `value` if it is among `choices`.
 

@@ -23,6 +23,11 @@ COMMANDS = {
     "compare": ("linksim_benchmarks.compare_command:main", "trainings side by side, averaged over seeds"),
     "verify": ("linksim.verify_command:main", "certify the simulator on this machine"),
     "ber": ("linksim_benchmarks.ber_command:main", "bit error rate against SNR, beside the closed form"),
+    "train-agent": ("linksim_benchmarks.agents.command:main", "compare policies in the environments"),
+    "env-speed": (
+        "linksim_benchmarks.agents.env_speed_command:main",
+        "steps per second of the environments",
+    ),
     "gradients": (
         "linksim_benchmarks.gradients_command:main",
         "bias, variance and cost of the gradient estimators",

@@ -10,7 +10,7 @@ Modulation = Literal["qam", "psk", "custom"]
 ChannelName = Literal["awgn", "rayleigh", "rayleigh-fast", "rician", "rician-fast", "bsc"]
 Demapper = Literal["app", "maxlog"]
 Decision = Literal["mean", "map", "radius"]
-Backend = Literal["sionna"]
+Backend = Literal["sionna", "fused"]
 Crc = Literal["none", "CRC6", "CRC11", "CRC16", "CRC24A", "CRC24B", "CRC24C"]
 Code = Literal["none", "ldpc"]
 Interleaver = Literal["none", "38.212"]
@@ -30,7 +30,7 @@ MODULATIONS = ("qam", "psk", "custom")
 CHANNELS = ("awgn", "rayleigh", "rayleigh-fast", "rician", "rician-fast", "bsc")
 DEMAPPERS = ("app", "maxlog")
 DECISIONS = ("mean", "map", "radius")
-BACKENDS = ("sionna",)
+BACKENDS = ("sionna", "fused")
 CODE_GRADIENTS = ("straight-through", "product")
 ARITHMETICS = ("float", "integer")
 DEFECTS: tuple[Defect, ...] = get_args(Defect)
@@ -57,7 +57,8 @@ class TransmissionOptions:
     demapper: Demapper = "app"
     """Exact LLRs, or their maximum approximation."""
     backend: Backend = "sionna"
-    """What computes mapping and LLRs."""
+    """What computes LLRs: Sionna, or for square QAM the two dimensions of a symbol apart, which is equal and
+    faster."""
 
     def __post_init__(self) -> None:
         checks.one_of("modulation", self.modulation, MODULATIONS)
@@ -103,6 +104,8 @@ class CodingOptions:
     """Bit interleaver of coded frames."""
     bp_iterations: int = 20
     """Iterations of belief propagation."""
+    bp_early_stop: bool = False
+    """Leave a frame as it is once its CRC passes, as receivers do to save time; needs a crc."""
     code_gradient: CodeGradient = "straight-through"
     """Soft path: send the code word of the most probable indices, or the parity of independent bits."""
 
@@ -113,6 +116,9 @@ class CodingOptions:
         checks.one_of("interleaver", self.interleaver, INTERLEAVERS)
         iterations = checks.whole("bp_iterations", self.bp_iterations, 1, 1000)
         object.__setattr__(self, "bp_iterations", iterations)
+        checks.flag("bp_early_stop", self.bp_early_stop)
+        if self.bp_early_stop and "none" in (self.code, self.crc):
+            raise ValueError("bp_early_stop ends the decoding when the CRC passes: give a code and a crc too")
         checks.one_of("code_gradient", self.code_gradient, CODE_GRADIENTS)
 
 

@@ -3,14 +3,22 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 
 @contextmanager
-def whole(path: str | Path) -> Iterator[Path]:
+def whole(path: str | Path, replace: bool = True) -> Iterator[Path]:
     """Give a path to write beside the target; at the end without an error, rename it to the target.
+
+    Args:
+        path: the target.
+        replace: whether to take the place of what stands there by then.
+
+    Raises:
+        FileExistsError: at the end, if something does and it is not to be replaced.
+        OSError: if it cannot be written.
 
     Example:
         >>> import tempfile
@@ -25,6 +33,10 @@ def whole(path: str | Path) -> Iterator[Path]:
     aside = target.with_name(f".{os.getpid()}.{target.name}")
     try:
         yield aside
+        if not replace:
+            with suppress(PermissionError, NotImplementedError):  # from file systems without links
+                os.link(aside, target)
+                return
         aside.replace(target)
     except OSError as error:
         if error.errno is not None and error.filename in (None, str(aside)):

@@ -116,6 +116,7 @@ class Link(Chain):
         *,
         index: Tensor | None = None,
         bits: Tensor | None = None,
+        decide: bool = True,
     ) -> Trace:
         """Transmit as deployed: nearest codeword, bits, symbols, channel, LLRs, decision.
 
@@ -124,12 +125,14 @@ class Link(Chain):
             index: [B, N] integers in [0, K); or
             bits: [B, N·b] information bits, zeros and ones, sent as they are.
             draw: what is random about the transmission, of B frames.
+            decide: whether to decide on codewords; if not, the trace ends with the information bits' LLRs,
+                which is all that matters of a payload of bits.
 
         Raises:
             TypeError: unless exactly one of `latents`, `index` and `bits` is given, and a draw.
             ValueError: if shapes or values do not fit the link.
         """
-        return self.run(latents, index, bits, draw, dict.fromkeys(STAGES, "hard"), None, None)
+        return self.run(latents, index, bits, draw, dict.fromkeys(STAGES, "hard"), None, None, decide)
 
     def soft(
         self,

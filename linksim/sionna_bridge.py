@@ -98,12 +98,14 @@ def ldpc_encoder(message_bits: int, coded_bits: int, precision: Precision, devic
 
 @lru_cache(maxsize=32)
 @_not_inference
-def ldpc_decoder(
-    message_bits: int, coded_bits: int, iterations: int, precision: Precision, device: str
-) -> LDPC5GDecoder:
-    """Sionna's belief propagation (flooding, exact check nodes) that returns LLRs of the message bits."""
+def ldpc_decoder(message_bits: int, coded_bits: int, precision: Precision, device: str) -> LDPC5GDecoder:
+    """Sionna's belief propagation (flooding, exact check nodes).
+
+    Called with LLRs, `num_iter` and the messages `msg_v2c` to go on from, it returns the LLRs of the message
+    bits and the messages; iterations in several calls are the same as in one.
+    """
     encoder = ldpc_encoder(message_bits, coded_bits, precision, device)
-    return LDPC5GDecoder(encoder, hard_out=False, num_iter=iterations, precision=precision, device=device)
+    return LDPC5GDecoder(encoder, hard_out=False, return_state=True, precision=precision, device=device)
 
 
 class _SeededAWGN(AWGN):

@@ -1,9 +1,8 @@
 """Accuracy of a trained model against SNR, every path on the same draws."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from linksim.evaluation import evaluating, placed
 from linksim.inputs import check_snr
+from linksim.provenance import configuration_hash
 from linksim_benchmarks import checkpoint_data
 from linksim_benchmarks.accuracy_rows import rows
 from linksim_benchmarks.image_point import BLOCK, ImagePoint, PathSetting, packed
@@ -25,6 +25,8 @@ from linksim_training.model import SemanticModel
 
 PATHS = ("hard", "map", "soft")
 BATCH = 500
+MOST_KEPT = 4
+"""Models with the latents of their images that a process keeps."""
 
 
 @torch.no_grad()
@@ -76,7 +78,7 @@ class ModelPoint(ImagePoint):
     """The test images sent by a trained model at one SNR.
 
     Attributes:
-        checkpoint: path of the checkpoint, which every worker must be able to read.
+        checkpoint: path of the checkpoint, which every worker must be able to read; no part of the content.
         dataset: as `load_data` takes it, or None for the data of the training.
         memory: model and images, if they do not come from files.
     """
@@ -99,9 +101,7 @@ class ModelPoint(ImagePoint):
         Raises:
             OSError, ValueError: if checkpoint or data cannot be read, or are not those of the sweep.
         """
-        loaded = self.memory or _loaded(self.checkpoint, self.dataset)
-        if loaded.identity != self.identity:
-            raise ValueError(f"{self.checkpoint} or its data changed since the sweep began: start it anew")
+        loaded = self.memory or _known(self.checkpoint, self.dataset, self.identity)
         first = self.first(chunk)
         found: dict[str, list[Tensor]] = {setting.name: [] for setting in self.settings}
         with evaluating(loaded.model):
@@ -144,8 +144,14 @@ def model_points(
     Raises:
         OSError, ValueError: as loading raises them.
     """
-    common = (subject, _loaded(str(checkpoint), dataset), snr_db, settings)
-    return [replace(point, checkpoint=str(checkpoint), dataset=dataset) for point in _points(*common)]
+    # A worker may have another working directory.
+    path = str(checkpoint.resolve())
+    loaded = _loaded(path, dataset)
+    if loaded.data.endswith(".npz"):
+        dataset = str(Path(loaded.data).resolve())
+    _keep(path, dataset, loaded)
+    common = (subject, loaded, snr_db, settings)
+    return [replace(point, checkpoint=path, dataset=dataset) for point in _points(*common)]
 
 
 def _points(
@@ -229,24 +235,52 @@ def sweep(
 
 @dataclass(frozen=True)
 class ModelImages:
-    """A model, the latents [n, N, D] and labels [n] of test images, and what identifies them."""
+    """A model, the latents [n, N, D] and labels [n] of test images, what identifies them, the data's name."""
 
     model: SemanticModel
     latents: Tensor
     labels: Tensor
     identity: dict[str, str]
+    data: str = ""
 
 
-@lru_cache(maxsize=4)
+_kept: dict[tuple[str, str | None, str], ModelImages] = {}
+"""What this process has loaded, by what it was loaded from and a hash of its content."""
+
+
+def _known(checkpoint: str, dataset: str | None, identity: Mapping[str, str]) -> ModelImages:
+    """A model and the latents of its test images, loaded at most once by each worker.
+
+    Workers may outlive a sweep, and the file may have been replaced since: what is kept is known by content.
+
+    Raises:
+        ValueError: if the files hold something else.
+    """
+    kept = _kept.get((checkpoint, dataset, configuration_hash(identity)))
+    if kept is not None:
+        return kept
+    loaded = _loaded(checkpoint, dataset)
+    if loaded.identity != identity:
+        raise ValueError(f"{checkpoint} or its data changed since the sweep began: start it anew")
+    _keep(checkpoint, dataset, loaded)
+    return loaded
+
+
+def _keep(checkpoint: str, dataset: str | None, loaded: ModelImages) -> None:
+    for key in list(_kept)[: max(0, len(_kept) + 1 - MOST_KEPT)]:
+        _kept.pop(key, None)
+    _kept[checkpoint, dataset, configuration_hash(loaded.identity)] = loaded
+
+
 def _loaded(checkpoint: str, dataset: str | None) -> ModelImages:
-    """A model and the latents of its test images, kept by each worker."""
+    """A model and the latents of its test images, as they are on the disk."""
     loaded, data = checkpoint_data.load(Path(checkpoint), dataset)
     identity = {
         "checkpoint": hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
         "data": data_digest(data),
     }
     latents = torch.cat(encode(loaded.model, data.x_test))
-    return ModelImages(loaded.model, latents, data.y_test, identity)
+    return ModelImages(loaded.model, latents, data.y_test, identity, data.name)
 
 
 def data_digest(data: ImageData) -> str:

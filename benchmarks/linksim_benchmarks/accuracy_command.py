@@ -8,7 +8,7 @@ from typing import Any, Literal
 import tyro
 from rich.console import Console
 
-from linksim import checks, files, provenance
+from linksim import checks, provenance
 from linksim.arguments import numbers, parse
 from linksim.console import console, table_of
 from linksim_benchmarks import checkpoint_data, output
@@ -20,7 +20,7 @@ from linksim_benchmarks.montecarlo.stop import StopRule
 from linksim_benchmarks.montecarlo.work import Sweep
 from linksim_benchmarks.pictures.accuracy import AccuracySweep, accuracy_figure
 from linksim_benchmarks.pictures.save import save_all
-from linksim_benchmarks.sweep_options import SweepOptions, check_usable, folder_of, run_stored
+from linksim_benchmarks.sweep_options import SweepOptions, check_usable, folder_of, results, run_stored
 
 USUAL_FOLDER = Path("runs/accuracy")
 OPEN_DRAWS = 100
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> None:
     """Serve `linksim accuracy`."""
     options = parse(AccuracyOptions, arguments, "accuracy")
     usual = options.out or USUAL_FOLDER
-    files.check_writable(usual / "accuracy.json", options.json)
+    output.check_places(results("accuracy", usual), options.json)
     snr_db = list(dict.fromkeys(numbers("--snr-db", options.snr_db)))
     checks.whole("--seed", options.seed, 0)
     if not options.paths:
@@ -94,6 +94,7 @@ def main(arguments: Sequence[str]) -> None:
     sweep = Sweep("accuracy", points, options.seed, _settings(points))
     folder = folder_of(options.out, USUAL_FOLDER, "accuracy.sqlite", sweep)
     store = folder / "accuracy.sqlite"
+    output.check_places(results("accuracy", folder), options.json)
     notes = {"constant_rows": baselines.constant_rows, "trained_at": checkpoint.metadata.get("snr_db")}
     progress = run_stored(sweep, rule, options.sweep, store, target, "Wrong classifications", notes)
     rows = accuracy_rows(progress, options.sweep.interval)

@@ -191,7 +191,8 @@ def transmit(point: Point, frames: int, generator: torch.Generator) -> dict[str,
     draw = link.draw(frames, point.snr_db, generator)
     found = {}
     for path in point.paths:
-        trace = link.hard(bits=sent, draw=draw) if path == "hard" else link.soft(index=sent, draw=draw)
+        hard = path == "hard"
+        trace = link.hard(bits=sent, draw=draw, decide=False) if hard else link.soft(index=sent, draw=draw)
         assert trace.information_llr is not None
         assert trace.transmitted is not None
         assert trace.symbols is not None

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from linksim import checks, files, provenance
+from linksim import checks, provenance
 from linksim.arguments import numbers, parse
 from linksim.config import (
     Backend,
@@ -26,7 +26,7 @@ from linksim_benchmarks.montecarlo.work import Sweep
 from linksim_benchmarks.pictures.ber import ber_figure
 from linksim_benchmarks.pictures.curves import BerSweep
 from linksim_benchmarks.pictures.save import save_all
-from linksim_benchmarks.sweep_options import SweepOptions, folder_of, run_stored
+from linksim_benchmarks.sweep_options import SweepOptions, folder_of, results, run_stored
 
 DEFAULT_EBNO_DB = ("0:14:2",)
 USUAL_FOLDER = Path("runs/ber")
@@ -128,8 +128,8 @@ def main(arguments: Sequence[str]) -> None:
     )
     target = console(options.quiet)
     folder = folder_of(options.out, USUAL_FOLDER, "ber.sqlite", sweep)
-    files.check_writable(folder / "ber.json", options.json)
     store = folder / "ber.sqlite"
+    output.check_places(results("ber", folder), options.json)
     progress = run_stored(sweep, rule, options.sweep, store, target, "Bit error rate")
     rows = ber_rows(progress, options.sweep.interval)
     if not rows:

@@ -95,8 +95,8 @@ class BerTally:
         sums = self.sums[path]
         if self.independent:
             return proportion(sums.bit_errors, self.bits, level, method)
-        counted = (self.frames, self.frame_bits, sums.bit_errors, sums.squared_bit_errors)
-        return frame_proportion(*counted, level, method)
+        errors = (sums.bit_errors, sums.squared_bit_errors, sums.frame_errors)
+        return frame_proportion(self.frames, self.frame_bits, *errors, level, method)
 
     def unbiased(self, path: str, target: int | None) -> float:
         """Bit error rate without the bias of stopping at a number of errors of this path.

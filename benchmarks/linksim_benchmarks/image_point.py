@@ -187,8 +187,9 @@ class ImageTally:
     def interval(self, name: str, method: Method) -> tuple[float, float]:
         """Of the accuracy of a setting; images are taken as independent, not their transmissions."""
         correct = self.correct[name]
-        sums = int(correct.sum()), int((correct**2).sum())
-        return frame_proportion(self.images, self.draws, *sums, LEVEL, method)
+        sums = int(correct.sum()), int((correct**2).sum()), int((correct > 0).sum())
+        always = int((correct == self.draws).sum())
+        return frame_proportion(self.images, self.draws, *sums, LEVEL, method, full_frames=always)
 
     def gap(self, name: str, other: str) -> Figure:
         """Accuracy of one setting minus that of another on the same draws, with an interval.

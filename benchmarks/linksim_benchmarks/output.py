@@ -11,6 +11,22 @@ from linksim import files
 Rows = Sequence[Mapping[str, Any]]
 
 
+def check_places(written: Sequence[Path], json: Path | None) -> None:
+    """Refuse early what could not be written in the end, and a `--json` that would replace another result.
+
+    Args:
+        written: paths of the results.
+        json: another place for the JSON, or None.
+
+    Raises:
+        ValueError: if that is one of those paths.
+        OSError: as `linksim.files.check_writable` raises it.
+    """
+    files.check_writable(*written, json)
+    if json is not None and json.resolve() in [path.resolve() for path in written]:
+        raise ValueError(f"--json {json} is written or read anyway: leave it out, or give another file")
+
+
 def write_csv(path: Path, rows: Rows) -> None:
     """Write rows as CSV, with a line of column names."""
     text = io.StringIO()

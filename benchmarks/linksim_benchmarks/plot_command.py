@@ -7,7 +7,7 @@ from typing import Any
 
 import tyro
 
-from linksim import files, provenance
+from linksim import provenance
 from linksim.arguments import parse
 from linksim.console import console
 from linksim_benchmarks import output
@@ -55,9 +55,9 @@ def main(arguments: Sequence[str]) -> None:
         raise ValueError("nothing to plot: give stores of linksim ber or linksim accuracy, or their folders")
     if not options.formats:
         raise ValueError(f"--formats needs at least one of {', '.join(FORMATS)}")
-    written = [options.out / f"plot.{ending}" for ending in ("csv", "json", *options.formats)]
-    files.check_writable(*written, options.json)
+    written = [options.out / f"plot.{ending}" for ending in ("csv", *options.formats)]
     stores = [store_of(path) for path in options.sweeps]
+    output.check_places([*written, *stores], options.json)
     labels = list(options.labels) or distinct_names(stores)
     if len(labels) != len(stores):
         raise ValueError(f"--labels must name each of the {len(stores)} sweeps, got {len(labels)} names")

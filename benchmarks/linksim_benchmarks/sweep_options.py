@@ -1,8 +1,10 @@
 """Options that the sweeps have in common, and running a sweep with them."""
 
+import signal
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from linksim_benchmarks.montecarlo.stop import StopRule
 from linksim_benchmarks.montecarlo.store import Store
 from linksim_benchmarks.montecarlo.work import Sweep
 from linksim_benchmarks.montecarlo.workers import available_cores, local_workers
+from linksim_benchmarks.pictures.save import FORMATS
 
 
 @dataclass(kw_only=True)
@@ -32,7 +35,8 @@ class SweepOptions:
     relative_width: float | None = None
     """Stop a point when its 95 % interval is at most so wide relative to the rate, such as 0.2."""
     time_limit: float | None = None
-    """Seconds for the whole sweep; points that it cuts short are marked. The same command goes on."""
+    """Seconds for the whole sweep; it ends when the chunks under way then are counted. Points that are cut
+    short are marked. The same command goes on."""
     workers: int | None = None
     """Processes; all cores by default. Counts do not depend on it."""
     cluster: str | None = None
@@ -72,6 +76,11 @@ class SweepOptions:
 def stored_configuration(sweep: Sweep) -> dict[str, Any]:
     """What a store must agree with, so that unlike results never mix."""
     return {**sweep.configuration(), "versions": versions()}
+
+
+def results(name: str, folder: Path) -> list[Path]:
+    """What a sweep of that name, such as "ber", writes into its folder beside its JSON."""
+    return [folder / f"{name}.{ending}" for ending in ("csv", "sqlite", *FORMATS)]
 
 
 def folder_of(given: Path | None, usual: Path, store: str, sweep: Sweep) -> Path:
@@ -122,25 +131,31 @@ def run_stored(
         notes: what to keep in the store for those who read it, as plain JSON.
 
     Raises:
-        ValueError, OSError: as store, workers and cluster raise them.
-        KeyboardInterrupt: after the store was brought up to date.
+        ValueError, OSError: as store, workers and cluster raise them; a store is left as it was if there are
+            no workers, and none is made.
+        KeyboardInterrupt: after the store was brought up to date; also on SIGTERM.
     """
     configuration = stored_configuration(sweep)
     with ExitStack() as stack:
+        stack.enter_context(_terminated_as_interrupted())
+        store = _looked_at(store_path, configuration, options.overwrite)
+        if store is not None:
+            stack.enter_context(store)
         if options.cluster is not None:
             workers = stack.enter_context(cluster_workers(options.cluster, options.workers))
         else:
             workers = stack.enter_context(local_workers(options.workers or available_cores()))
-        store = stack.enter_context(_opened(store_path, configuration, options.overwrite))
+        if store is None:
+            store = stack.enter_context(Store.create(store_path, configuration))
         for name, note in {"rule": asdict(rule), "interval": options.interval, **(notes or {})}.items():
             store.set_note(name, note)
-        on_change = stack.enter_context(shown(target, title, workers.count()))
+        on_change = stack.enter_context(shown(target, title, workers.count))
         try:
             progress = run(sweep, rule, workers, store, on_change)
         except KeyboardInterrupt:
             print(f"What was counted is in {store_path}: the same command goes on.", file=sys.stderr)
             raise
-    if progress.out_of_time:
+    if progress.out_of_time and progress.results:  # without any, the command says so itself
         target.print("The time limit cut points short: they are marked, and the same command goes on.")
     return progress
 
@@ -155,10 +170,24 @@ def check_usable(path: Path) -> None:
         Store.check_replaceable(path)
 
 
-def _opened(path: Path, configuration: dict[str, object], overwrite: bool) -> Store:
+def _looked_at(path: Path, configuration: dict[str, object], overwrite: bool) -> Store | None:
+    """Before workers are looked for: the store to go on with, or None if one is to be made with them."""
     if not _holds_something(path):
-        return Store.create(path, configuration)
+        return None
     if overwrite:
         Store.check_replaceable(path)
-        return Store.create(path, configuration)
+        return None
     return Store.resume(path, configuration)
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM, which a queue sends before it kills a job, ends a sweep as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,7 +1,10 @@
 """Gymnasium environments over a linksim link, registered on import.
 
-`linksim/Transmit-v0` is `TransmitEnv`: choose the bits of each frame. PyTorch and Sionna are imported when
-the first environment is made, not here.
+- `linksim/Transmit-v0`, `TransmitEnv`: choose the bits of each frame.
+- `linksim/LinkAdaptation-v0`, `LinkAdaptationEnv`: choose the modulation and coding scheme of each slot.
+
+Both have a native vector form, which `gymnasium.make_vec` gives. PyTorch and Sionna are imported when the
+first environment is made, not here.
 
 Example:
     >>> import gymnasium
@@ -9,6 +12,9 @@ Example:
     >>> observation, info = env.reset(seed=0)
     >>> observation["codewords"].shape
     (1, 4)
+    >>> envs = gymnasium.make_vec("linksim_envs:linksim/LinkAdaptation-v0", num_envs=8)
+    >>> envs.action_space
+    MultiDiscrete([10 10 10 10 10 10 10 10])
 """
 
 from importlib import import_module
@@ -17,22 +23,36 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 if TYPE_CHECKING:
-    from linksim_envs.transmit import TransmitEnv
+    from linksim_envs.link_adaptation import LinkAdaptationEnv, LinkAdaptationVectorEnv
+    from linksim_envs.mcs import Mcs
+    from linksim_envs.transmit import TransmitEnv, TransmitVectorEnv
 
-__all__ = ["TransmitEnv"]
+__all__ = ["LinkAdaptationEnv", "LinkAdaptationVectorEnv", "Mcs", "TransmitEnv", "TransmitVectorEnv"]
 
-_ENTRY_POINTS = {"linksim/Transmit-v0": "linksim_envs.transmit:TransmitEnv"}
+_HOMES = {
+    "LinkAdaptationEnv": "linksim_envs.link_adaptation",
+    "LinkAdaptationVectorEnv": "linksim_envs.link_adaptation",
+    "Mcs": "linksim_envs.mcs",
+    "TransmitEnv": "linksim_envs.transmit",
+    "TransmitVectorEnv": "linksim_envs.transmit",
+}
+_ENTRY_POINTS = {
+    "linksim/Transmit-v0": "linksim_envs.transmit:Transmit",
+    "linksim/LinkAdaptation-v0": "linksim_envs.link_adaptation:LinkAdaptation",
+}
 
 for _id, _entry_point in _ENTRY_POINTS.items():
     # Registering twice warns, and the module may be reloaded.
     if _id not in gymnasium.registry:
-        gymnasium.register(id=_id, entry_point=_entry_point)
+        gymnasium.register(
+            id=_id, entry_point=f"{_entry_point}Env", vector_entry_point=f"{_entry_point}VectorEnv"
+        )
 
 
 def __getattr__(name: str) -> Any:
-    if name != "TransmitEnv":
+    if name not in _HOMES:
         raise AttributeError(f"module 'linksim_envs' has no attribute {name!r}")
-    value = import_module("linksim_envs.transmit").TransmitEnv
+    value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special  # scipy.stats has the same quantiles but takes most of a second to import
 
+from linksim.metrics.clusters import carriers, cluster_ends, exact_ends
+
 
 def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
     """Exact binomial interval (Clopper and Pearson, Biometrika 26:404, 1934).
@@ -166,9 +168,10 @@ def clustered_proportion(
     """Error rate over independent clusters whose trials may be dependent, such as bit errors in frames.
 
     The exact binomial interval at the effective sample size (Korn and Graubard, Survey Methodology 24:193,
-    1998): as many independent trials as would give the variance that `ratio` finds between clusters. Without
-    a single error, or a single success, there is no such variance, and clusters count as trials. For clusters
-    of equal size that is conservative: the error rate cannot exceed the share of clusters in error.
+    1998): as many independent trials as would give the variance that `ratio` finds between clusters. It is
+    widened and bounded as `linksim.metrics.frames.frame_proportion` says: few clusters with errors say little
+    about the spread. Without a single error, or a single success, clusters count as trials. For clusters of
+    equal size that is conservative: the error rate cannot exceed the share of clusters in error.
 
     Args:
         errors: [clusters], errors in each cluster, whole numbers >= 0.
@@ -183,7 +186,7 @@ def clustered_proportion(
             a cluster has no trials or more errors than trials, or `level` is outside (0, 1).
 
     >>> [round(x, 4) for x in clustered_proportion(errors=[0, 3, 1, 0], trials=[16, 16, 16, 16])]
-    [0.0625, 0.0004, 0.3687]
+    [0.0625, 0.0042, 0.9324]
     """
     wrong, tried = _checked_clusters("errors", errors, "trials", trials)
     for name, values in (("errors", wrong), ("trials", tried)):
@@ -209,11 +212,20 @@ def clustered_proportion(
     variance, binomial = _ratio_variance(wrong, tried, value), value * (1 - value)
     # A spread smaller than that of independent trials is taken for chance.
     effective = total if variance * total <= binomial else binomial / variance
-    effective *= float(special.ndtri(tail) / special.stdtrit(clusters - 1, tail)) ** 2
-    errors_seen = value * effective
-    low = special.betaincinv(errors_seen, effective - errors_seen + 1, tail)
-    high = special.betainccinv(errors_seen + 1, effective - errors_seen, tail)
-    return value, float(low), float(high)
+    right = tried - wrong
+    ends = cluster_ends(
+        clusters=clusters,
+        trials=total,
+        largest=float(tried.max()),
+        errors=float(wrong.sum()),
+        effective=effective,
+        carried=min(carriers(float(part.sum()), float(part @ part)) for part in (wrong, right)),
+        wrong=int((wrong > 0).sum()),
+        full=int((right == 0).sum()),
+        tail=tail,
+        ends=exact_ends,
+    )
+    return value, *ends
 
 
 def _checked_tail(level: float) -> float:

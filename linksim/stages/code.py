@@ -9,6 +9,9 @@ from linksim import sionna_bridge
 from linksim.frame import FrameLayout
 from linksim.gradients import gradient_only
 
+LOOK_EVERY = 2
+"""Iterations of belief propagation between two looks at the CRC."""
+
 LEAST_BIAS = 1e-20
 """Of |1 − 2p|; keeps its logarithm finite, and the gradient of a product with one zero factor right."""
 
@@ -42,12 +45,21 @@ class Code:
         layout: of the frame.
         iterations: of belief propagation.
         gradient: "straight-through" or "product".
+        early_stop: whether a frame is left as it is once its CRC passes, looked at after every second
+            iteration.
     """
 
-    def __init__(self, layout: FrameLayout, iterations: int = 20, gradient: str = "straight-through") -> None:
+    def __init__(
+        self,
+        layout: FrameLayout,
+        iterations: int = 20,
+        gradient: str = "straight-through",
+        early_stop: bool = False,
+    ) -> None:
         self.layout = layout
         self.iterations = iterations
         self.gradient = gradient
+        self.early_stop = early_stop
         self._generator: Tensor | None = None
 
     def hard(self, bits: Tensor) -> Tensor:
@@ -101,15 +113,38 @@ class Code:
             llr: [B, L] ln P(b=1)/P(b=0) of the coded bits.
         """
         layout = self.layout
-        precision, device = self._where(llr)
         if layout.code != "none":
-            sizes = layout.message_bits, layout.coded_bits
-            llr = sionna_bridge.ldpc_decoder(*sizes, self.iterations, precision, device)(llr)
+            llr = self._decode_early(llr) if self.early_stop else self._propagated(llr, self.iterations)[0]
         if layout.crc == "none":
             return Decoded(llr)
+        return Decoded(llr[:, : layout.information_bits], self._passed(llr))
+
+    def _propagated(
+        self, llr: Tensor, iterations: int, messages: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """LLRs [B, message bits] after belief propagation, and its messages, to go on from."""
+        sizes = self.layout.message_bits, self.layout.coded_bits
+        decoder = sionna_bridge.ldpc_decoder(*sizes, *self._where(llr))
+        return decoder(llr, num_iter=iterations, msg_v2c=messages)
+
+    def _passed(self, llr: Tensor) -> Tensor:
+        """[B] whether the hard decisions of the message bits pass their CRC."""
         decisions = (llr.detach() > 0).to(llr.dtype)
-        _, passed = sionna_bridge.crc_decoder(layout.crc, precision, device)(decisions)
-        return Decoded(llr[:, : layout.information_bits], passed.squeeze(-1).bool())
+        return sionna_bridge.crc_decoder(self.layout.crc, *self._where(llr))(decisions)[1].squeeze(-1).bool()
+
+    def _decode_early(self, llr: Tensor) -> Tensor:
+        """Belief propagation in which frames that pass their CRC take no further part."""
+        going, result, messages = torch.arange(llr.shape[0], device=llr.device), None, None
+        for done in range(0, self.iterations, LOOK_EVERY):
+            few = min(LOOK_EVERY, self.iterations - done)
+            found, messages = self._propagated(llr[going], few, messages)
+            result = found if result is None else result.index_copy(0, going, found)
+            failed = ~self._passed(found)
+            going, messages = going[failed], messages[failed]
+            if not len(going):
+                break
+        assert result is not None
+        return result
 
     def _checks(self, like: Tensor) -> Tensor:
         """[N·b, L] ones where a coded bit depends on an information bit: the generator matrix."""

@@ -202,7 +202,7 @@ def test_wrong_actions(action, given):
         ({"snr_db": float("nan")}, ValueError, "snr_db must be a finite number"),
         ({"episode_length": 0}, ValueError, "episode_length must be at least 1"),
         ({"episode_length": 2.5}, TypeError, "episode_length must be a whole number"),
-        ({"render_mode": "human"}, ValueError, "render_mode must be None"),
+        ({"render_mode": "ansi"}, ValueError, "render_mode must be None or one of human, rgb_array"),
     ],
 )
 def test_wrong_arguments(arguments, error, message):

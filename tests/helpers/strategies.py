@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from linksim import Link, LinkConfig
-from linksim.config import CHANNELS, CODE_GRADIENTS, DECISIONS, DEMAPPERS
+from linksim.config import BACKENDS, CHANNELS, CODE_GRADIENTS, DECISIONS, DEMAPPERS
 from linksim.frame import CRC_BITS, INTERLEAVERS
 from linksim.verification.random_inputs import random_distributions, random_index, random_latents, random_llr
 
@@ -72,6 +72,7 @@ qam_configurations = st.builds(
     bits_per_symbol=widths,
     channel=st.sampled_from(("awgn", "rayleigh")),
     demapper=st.sampled_from(DEMAPPERS),
+    backend=st.sampled_from(BACKENDS),
     decision=st.sampled_from(("mean", "map")),
 )
 """Uncoded square QAM with ideal hardware, for references that know nothing else."""
@@ -95,6 +96,7 @@ def configurations(draw):
         rician_k=draw(st.sampled_from((0.0, 0.5, 3.0, 100.0))),
         csi_error=draw(st.sampled_from((0.0, 0.01, 0.5))) if channel not in ("awgn", "bsc") else 0.0,
         demapper=draw(st.sampled_from(DEMAPPERS)),
+        backend=draw(st.sampled_from(BACKENDS)),
         decision=draw(st.sampled_from(DECISIONS)),
         radius=draw(st.integers(0, 3)),
         llr_scale_error=draw(st.sampled_from((2.0, 0.5))),
@@ -138,6 +140,7 @@ def coding(draw, sizes):
         "code_rate": draw(st.floats(0.2, 0.92)),
         "interleaver": draw(st.sampled_from(INTERLEAVERS)),
         "bp_iterations": draw(st.integers(1, 4)),
+        "bp_early_stop": code != "none" and crc != "none" and draw(st.booleans()),
         "code_gradient": draw(st.sampled_from(CODE_GRADIENTS)),
     }
 

@@ -1,9 +1,12 @@
 """`linksim ber` in processes of its own that may start others."""
 
+import asyncio
 import json
 import multiprocessing
 import sqlite3
+import sys
 import time
+from contextlib import contextmanager
 
 import psutil
 from helpers.processes import FORKS, Command, _serve
@@ -84,3 +87,37 @@ def claim_other_versions():
     """Run in a worker: as if it had another PyTorch."""
     found = {**chunk.versions(), "torch": "0.4.1"}
     chunk.versions = lambda: found
+
+
+def forget_linksim():
+    """Run in a worker: as if linksim were not installed there."""
+    for name in list(sys.modules):
+        if name.split(".")[0].startswith("linksim"):
+            del sys.modules[name]
+    sys.modules["linksim"] = sys.modules["linksim_benchmarks"] = None
+
+
+@contextmanager
+def scheduler_process():
+    """A Dask scheduler with a worker, both in one process; yields the process and its address."""
+    preload()
+    here, there = FORKS.Pipe()
+    process = FORKS.Process(target=_serve_cluster, args=(there,), daemon=True)
+    process.start()
+    try:
+        yield process, here.recv()
+    finally:
+        process.kill()
+        process.join()
+
+
+def _serve_cluster(pipe):
+    from distributed import Scheduler, Worker
+
+    async def serve():
+        scheduler = await Scheduler(port=0, dashboard_address=None)
+        await Worker(scheduler.address, nthreads=1, dashboard_address=None)
+        pipe.send(scheduler.address)
+        await scheduler.finished()
+
+    asyncio.run(serve())

@@ -1,5 +1,6 @@
 """Made-up points of sweeps, whose true rates are known and whose chunks take microseconds."""
 
+import time
 from concurrent.futures import ALL_COMPLETED, BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -8,6 +9,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from scipy import special
 
 from linksim_benchmarks.ber_tally import BerTally
 from linksim_benchmarks.montecarlo import engine
@@ -80,6 +82,13 @@ class MadeUp:
         square = self.frame_rate * self.shape * (self.shape + 1) / (total * (total + 1))
         correlation = (square - self.rate**2) / (self.rate * (1 - self.rate))
         return 1 + (self.frame_bits - 1) * correlation
+
+    def frame_error_rate(self):
+        """Share of frames with a wrong bit."""
+        if self.frame_rate is None:
+            return 1 - (1 - self.rate) ** self.frame_bits
+        none = special.betaln(self.shape, self.second + self.frame_bits)
+        return self.frame_rate * -np.expm1(none - special.betaln(self.shape, self.second))
 
     def count(self, chunk, frames, generator):
         numbers = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
@@ -198,3 +207,14 @@ def simulated(seed, lost=0.0, all_at_once=True):
     )
     with patch.object(engine, "wait", wait):
         yield workers
+
+
+@dataclass(frozen=True)
+class Slow(MadeUp):
+    """Takes its time for every chunk."""
+
+    seconds: float = 1.0
+
+    def count(self, chunk, frames, generator):
+        time.sleep(self.seconds)
+        return super().count(chunk, frames, generator)

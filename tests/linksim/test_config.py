@@ -52,6 +52,7 @@ def test_defaults():
         "code_rate": 0.5,
         "interleaver": "38.212",
         "bp_iterations": 20,
+        "bp_early_stop": False,
         "code_gradient": "straight-through",
         "dac_bits": None,
         "dac_backoff_db": 6.0,

@@ -4,13 +4,19 @@ Seeds are fixed. Of 1,000 sweeps that cover at 95 %, 935 or more do so in 98.6 %
 """
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import pytest
+import torch
 from helpers.sweeps import MadeUp, alone, run_alone, sweep_of
 from scipy import special, stats
 
+from linksim.metrics.clusters import exact_ends
+from linksim.metrics.frames import frame_proportion
+from linksim.metrics.intervals import clopper_pearson
+from linksim_benchmarks.image_point import ImageTally
 from linksim_benchmarks.montecarlo.engine import run
 from linksim_benchmarks.montecarlo.stop import LEAST_ERRORS, StopRule, errors_for_width
 from linksim_benchmarks.montecarlo.workers import local_workers
@@ -71,6 +77,97 @@ def simulated(case):
     point, limits = CASES[case]
     rule = StopRule(**{"max_bits": NO_CAP, **limits})
     return [run_alone([point], rule, seed).results[0] for seed in range(SWEEPS)]
+
+
+# Few wrong frames. Share of wrong frames and relative variance of the wrong bits in one: 2 % and 3.4, 4 % and
+# 1.8, 4 % and 1.3, 2 % and 0.2.
+FEW = {
+    "like Rayleigh block fading at 23 dB": MadeUp(1.2e-3, frame_bits=1000, frame_rate=1.0, shape=0.003),
+    "like Rayleigh block fading at 18 dB, short frames": MadeUp(4e-3, frame_rate=1.0, shape=0.01),
+    "strong bursts": MadeUp(0.01, frame_rate=0.05, shape=0.3, frame_bits=1000),
+    "decoder": MadeUp(0.002, frame_rate=0.02, shape=4.0, frame_bits=1000),
+}
+
+
+def intervals_of(point, wrong, sweeps=SWEEPS):
+    """Of sweeps over so many frames that so many are wrong on average: [sweeps, 2], and the tallies."""
+    frames = round(wrong / point.frame_error_rate())
+    tallies = [point.tally() for _ in range(sweeps)]
+    generator = torch.Generator().manual_seed(round(10 * wrong))
+    for tally in tallies:
+        tally.add(point.count(0, frames, generator))
+    return np.array([tally.bounds() for tally in tallies]), tallies
+
+
+@pytest.mark.parametrize("wrong", [0.8, 4, 8, 16])
+@pytest.mark.parametrize("name", FEW)
+def test_coverage_with_few_wrong_frames(name, wrong):
+    point = FEW[name]
+    ends, _ = intervals_of(point, wrong)
+    assert ((ends[:, 0] <= point.rate) & (point.rate <= ends[:, 1])).mean() >= LEAST
+
+
+@pytest.mark.parametrize("target", [1, 5, 10])
+@pytest.mark.parametrize("name", FEW)
+def test_coverage_when_few_wrong_frames_stop_it(name, target):
+    """In chunks with about half of them."""
+    frames = math.ceil(target / 2 / FEW[name].frame_error_rate())
+    point, rule = replace(FEW[name], chunk_frames=frames), StopRule(max_bits=NO_CAP, target_errors=target)
+    ends = [run_alone([point], rule, seed).results[0].tally.bounds() for seed in range(SWEEPS)]
+    assert np.mean([low <= point.rate <= high for low, high in ends]) >= LEAST
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_width_with_enough_wrong_frames(name):
+    ends, tallies = intervals_of(FEW[name], 80, 200)
+    same = np.array([same_counts(FEW[name], tally) for tally in tallies])
+    assert 0.95 < np.diff(ends).mean() / np.diff(same).mean() <= 1.1
+
+
+def test_the_spread_of_few_wrong_frames_taken_for_known_covers_too_little():
+    """So the tests above can tell: with as many degrees of freedom as frames, most of which are right."""
+    point = FEW["like Rayleigh block fading at 23 dB"]
+    _, tallies = intervals_of(point, 8)
+    covered = 0
+    for tally in tallies:
+        trials = tally.effective_errors / tally.rate if tally.rate else 0.0
+        low, high = exact_ends(tally.effective_errors, trials, 0.025)
+        covered += low <= point.rate <= high
+    assert covered / SWEEPS < 0.85
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_coverage_of_an_accuracy_with_few_images_wrong_or_few_right(flip):
+    """5 of 100 images are such that they may go wrong, and 95 never do."""
+    generator, accuracy, covered = np.random.default_rng(4), 1 - 0.05 / 3, 0
+    for _ in range(SWEEPS):
+        chances = np.where(generator.random(100) < 0.05, generator.beta(0.5, 1, 100), 0)
+        wrong = generator.binomial(10, chances)
+        tally = ImageTally(100, ("hard",), frames=1000)
+        tally.correct["hard"] = wrong if flip else 10 - wrong
+        low, high = tally.interval("hard", "clopper-pearson")
+        covered += low <= (1 - accuracy if flip else accuracy) <= high
+    assert covered / SWEEPS >= LEAST
+    single = ImageTally(100, ("hard",), frames=100)
+    single.correct["hard"] = (np.arange(100) < (3 if flip else 97)).astype(int)
+    exact = clopper_pearson(3 if flip else 97, 100)
+    assert single.interval("hard", "clopper-pearson") == pytest.approx(exact)
+
+
+def test_a_burst_that_has_not_happened_is_not_covered():
+    """Nine wrong frames in ten with one wrong bit of 100 and the tenth with 40, 5 % of the frames wrong."""
+    generator, covered, rate = np.random.default_rng(9), {}, 0.05 * (0.9 * 1 + 0.1 * 40) / 100
+    for wrong in (8, 40):
+        frames = wrong * 20
+        few = generator.binomial(frames, 0.05, SWEEPS)
+        bursts_of = generator.binomial(few, 0.1)
+        ends = []
+        for some, burst in zip(few.tolist(), bursts_of.tolist(), strict=True):
+            sums = some + 39 * burst, some + 1599 * burst, some
+            ends.append(frame_proportion(frames, 100, *sums))
+        covered[wrong] = np.mean([low <= rate <= high for low, high in ends])
+    assert covered[8] < 0.65
+    assert covered[40] >= LEAST
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -3,10 +3,12 @@
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import nullcontext
 from dataclasses import replace
+from random import Random
 
 import pytest
 from helpers.sweeps import MadeUp, alone, outcome, run_alone, simulated, sweep_of
 
+from linksim_benchmarks.montecarlo import engine
 from linksim_benchmarks.montecarlo.chunk import count_chunk, versions
 from linksim_benchmarks.montecarlo.engine import LOSSES_IN_A_ROW, run
 from linksim_benchmarks.montecarlo.stop import StopRule
@@ -88,6 +90,45 @@ def test_losing_all_workers_is_said_once(at_once, renewable):
     assert "--workers" in str(error.value)
 
 
+def test_workers_that_are_gone_for_good_are_not_waited_for():
+    """Whether that is noticed when a chunk is lost or before one is handed out."""
+
+    def check():
+        asked.append(None)
+        if len(asked) > 3:
+            raise OSError("all gone")
+
+    for all_at_once in (True, False):
+        asked = []
+        with simulated(1, 0.3, all_at_once) as workers:
+            workers.check = check
+            with pytest.raises(OSError, match="all gone"):
+                run_with(workers)
+        assert len(asked) == 4
+
+
+def test_chunks_do_not_pile_up_behind_one_that_is_slow(monkeypatch):
+    """The last one handed out is the first one counted; what waits is limited, the result is the same."""
+    monkeypatch.setattr(engine, "MOST_AHEAD", 5)
+    most = []
+    with simulated(1) as workers:
+        workers.count, workers.depth = (lambda: 2), 1
+        monkeypatch.setattr(workers.executor, "random", Newest())
+        found = run_with(workers, on_change=lambda progress: most.append(len(progress.states[0].waiting)))
+    assert max(most) == 16  # 8 for each of two workers
+    assert outcome(found) == outcome(run_with(alone()))
+
+
+class Newest(Random):
+    """Takes what was added last, one at a time."""
+
+    def randint(self, low, high):
+        return low
+
+    def randrange(self, size):
+        return size - 1
+
+
 def test_a_worker_lost_now_and_then_is_no_reason_to_give_up():
     """More losses than are allowed in a row, with progress in between."""
     with simulated(3, 0.4) as workers:
@@ -113,6 +154,17 @@ def test_what_a_chunk_raises_gets_through(tmp_path, order):
         chunks = [chunk for _, chunk, *_ in store.rows()]
     assert chunks == list(range(len(chunks)))
     assert len(chunks) == 4 if order is None else len(chunks) <= 4
+
+
+class Missing(MadeUp):
+    def count(self, chunk, frames, generator):
+        import linksim_of_tomorrow  # noqa: F401  # pyright: ignore[reportMissingImports]
+
+
+def test_what_a_worker_cannot_import():
+    with simulated(1) as workers, pytest.raises(ValueError, match="No module named 'linksim_of_t") as error:
+        run_with(workers, Missing(0.01))
+    assert str(error.value).startswith("a worker cannot import what counting needs (")
 
 
 def test_other_versions_are_refused():

@@ -79,18 +79,39 @@ def test_status_says_what_is_known():
     )
 
 
+def test_status_without_workers():
+    rule = StopRule(max_bits=10_000)
+    states = [state(rule, chunks=5, seconds=1.0)]
+    progress = Progress(states, [states], rule)
+    assert status(progress, 0) == "0 of 1 points, 0.00e+00 bits now, no workers: waiting"
+    assert "left" in status(progress, 1)
+    assert seconds_left(states, 0) is None
+
+
+def test_points_behind_the_target_do_not_count():
+    """Neither as points nor for the time left; those of a curve that still goes on do."""
+    rule = StopRule(max_bits=10_000, target_rate=0.01)
+    ended = [state(rule, 10, 10, 10.0), state(rule), state(rule, 10, 10, 10.0)]
+    going = [state(rule, 500, 10, 10.0), state(rule, 10, 5, 5.0), state(rule)]
+    progress = Progress([*ended, *going], [ended, going], rule)
+    assert progress.needed() == [ended[0], *going]
+    assert status(progress, 1).startswith("2 of 4 points, ")
+    assert "at most about 15 s left" in status(progress, 1)
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0, "0 s"), (89, "89 s"), (91, "2 min"), (3600, "60 min"), (7200, "2.0 h")]
 )
 def test_durations(seconds, words):
     rule = StopRule(max_bits=2000)
-    progress = Progress([state(rule, chunks=1, seconds=float(seconds) or 1e-6)], [], rule)
+    states = [state(rule, chunks=1, seconds=float(seconds) or 1e-6)]
+    progress = Progress(states, [states], rule)
     assert f"at most about {words} left" in status(progress, 1)
 
 
 def shown_on(target, bits=40_000):
     sweep, rule = sweep_of(MadeUp(0.05, 3.0, "here"), MadeUp(0.01, 6.0, "here")), StopRule(max_bits=bits)
-    with shown(target, "A title", 1) as on_change:
+    with shown(target, "A title", lambda: 1) as on_change:
         found = run(sweep, rule, alone(), on_change=on_change)
     assert outcome(found) == outcome(run(sweep, rule, alone()))
     return target.file.getvalue()
@@ -136,7 +157,7 @@ def test_the_table_is_short_however_many_points(monkeypatch):
     monkeypatch.setattr(live, "REFRESH_S", 0.0)
     points = [MadeUp(0.05, float(number)) for number in range(60)]
     target = Console(file=io.StringIO(), force_terminal=True, width=120, height=60)
-    with shown(target, "A title", 1) as on_change:
+    with shown(target, "A title", lambda: 1) as on_change:
         run(sweep_of(*points), StopRule(max_bits=1000), alone(), on_change=on_change)
     for frame in target.file.getvalue().split("A title")[1:]:
         assert frame.count(" dB") <= live.MOST_ROWS + 3

@@ -8,12 +8,9 @@ import sqlite3
 import stat
 
 import pytest
-from helpers.sweeps import MadeUp, alone, outcome, sweep_of
 
 from linksim.cli import main
 from linksim_benchmarks.montecarlo import store as module
-from linksim_benchmarks.montecarlo.engine import counted, run
-from linksim_benchmarks.montecarlo.stop import StopRule
 from linksim_benchmarks.montecarlo.store import Store
 
 WORDS = ["ber", "--bits-per-symbol", "2", "--channel", "awgn", "--ebno-db", "0", "2", "--workers", "1"]
@@ -189,18 +186,28 @@ def test_in_use(store, refuses, monkeypatch, begin):
     Store.check_replaceable(store)
 
 
-def test_two_sweeps_at_once(tmp_path):
-    path, sweep = tmp_path / "made up.sqlite", sweep_of(MadeUp(0.1))
-    with Store.create(path, sweep.configuration()) as store:
+def test_a_read_only_folder_gets_no_store(tmp_path, capsys):
+    folder = tmp_path / "out"
+    folder.mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        assert main([*WORDS, "--out", str(folder)]) == 2
+        said = capsys.readouterr().err
+        assert list(folder.iterdir()) == []
+    finally:
+        folder.chmod(0o755)
+    assert "read-only" in said or "permission" in said
 
-        def second(progress):
-            for call in (Store.resume, Store.check_replaceable):
-                with pytest.raises(BlockingIOError, match="in use by another process"):
-                    call(path, *[sweep.configuration()] * (call == Store.resume))
 
-        run(sweep, StopRule(max_bits=5000), alone(), store, second)
-    with Store.read(path) as store:
-        assert outcome(counted(sweep, StopRule(max_bits=5000), store))[0][1] == 5
+@pytest.mark.parametrize("name", ["ber.sqlite", "ber.csv", "ber.png"])
+def test_json_in_the_place_of_a_result(store, refuses, name):
+    assert "--json" in refuses(store, "--json", str(store.parent / ".." / store.parent.name / name))
+
+
+def test_plot_does_not_replace_what_it_reads(store, capsys):
+    content = store.read_bytes()
+    assert main(["plot", str(store), "--out", str(store.parent), "--json", str(store)]) == 2
+    assert "--json" in capsys.readouterr().err
+    assert store.read_bytes() == content
 
 
 def test_read_only_file(store, refuses):

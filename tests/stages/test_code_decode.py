@@ -1,5 +1,7 @@
 """The decoder: belief propagation of Sionna, and the check of its decisions."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
@@ -137,3 +139,26 @@ def test_huge_and_zero_llrs_stay_finite():
     coded = code.hard(random_bits(1, 40))
     for llr in (torch.zeros_like(coded), 1e20 * (2 * coded - 1), 1e-20 * (2 * coded - 1)):
         assert torch.isfinite(code.decode(llr).llr).all()
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 5, 20])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_early_stop_leaves_what_passes_and_goes_on_with_the_rest(iterations, dtype):
+    """A frame's LLRs are those after the first even number of iterations at which its CRC passes, or all."""
+    layout = FrameLayout(tokens=60, codebook_size=2, bits_per_symbol=4, code="ldpc", crc="CRC24A")
+    coded = Code(layout).hard(random_bits(40, 60, dtype))
+    llr = noisy_llr(coded, 0.95)
+    found = Code(layout, iterations, early_stop=True).decode(llr)
+    whole = Code(layout, iterations).decode(llr)
+    looks = [Code(layout, done).decode(llr) for done in range(2, iterations, 2)]
+    expected, passed = whole.llr.clone(), whole.crc_ok.clone()
+    for look in reversed(looks):
+        expected[look.crc_ok], passed[look.crc_ok] = look.llr[look.crc_ok], True
+    assert torch.equal(found.llr, expected)
+    assert torch.equal(found.crc_ok, passed)
+    if iterations == 20:
+        assert 5 < int(passed.sum()) < 40
+        assert sum(bool((a.crc_ok != b.crc_ok).any()) for a, b in pairwise(looks)) > 2
+    for frame in range(0, 40, 7):
+        alone = Code(layout, iterations, early_stop=True).decode(llr[frame : frame + 1])
+        assert torch.equal(alone.llr[0], found.llr[frame])

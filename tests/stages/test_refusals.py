@@ -35,6 +35,8 @@ CONFIGURATIONS = [
     ({"code_gradient": "soft"}, "code_gradient", ["soft", "straight-through, product"]),
     ({"bp_iterations": 0}, "bp_iterations", ["from 1 to 1000", "got 0"]),
     ({"bp_iterations": 1001}, "bp_iterations", ["from 1 to 1000", "1001"]),
+    ({"bp_early_stop": True}, "bp_early_stop", ["give a code and a crc"]),
+    ({"bp_early_stop": True, "code": "ldpc"}, "bp_early_stop", ["give a code and a crc"]),
     ({"llr_bits": 0}, "llr_bits", ["from 2 to 8", "got 0"]),
     ({"llr_bits": 1}, "llr_bits", ["from 2 to 8", "got 1"]),
     ({"llr_bits": 9}, "llr_bits", ["from 2 to 8", "got 9"]),
@@ -142,6 +144,7 @@ def test_configurations_at_the_limits_are_taken(options):
     [
         ("code_rate", "0.5"),
         ("bp_iterations", 2.5),
+        ("bp_early_stop", 1),
         ("llr_bits", 4.0),
         ("dac_bits", True),
         ("pa_backoff_db", "3"),

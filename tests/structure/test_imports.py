@@ -21,7 +21,7 @@ ALLOWED = {
     "linksim": set(),
     "linksim_envs": {"linksim"},
     "linksim_training": {"linksim"},
-    "linksim_benchmarks": {"linksim", "linksim_training"},
+    "linksim_benchmarks": {"linksim", "linksim_training", "linksim_envs"},
 }
 
 

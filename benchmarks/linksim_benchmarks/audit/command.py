@@ -12,7 +12,7 @@ from linksim.arguments import numbers, parse
 from linksim.auditing.audit import BATCH, PARTS, AuditReport
 from linksim.console import console, progress_on, table_of
 from linksim.seeds import stream
-from linksim_benchmarks import checkpoint_data
+from linksim_benchmarks import checkpoint_data, output
 from linksim_benchmarks.audit.page import audit_page
 from linksim_benchmarks.audit.picture import audit_png
 from linksim_benchmarks.audit.result import Audited, audit_result, names_of
@@ -71,9 +71,7 @@ def main(arguments: Sequence[str]) -> None:
     if not 1 <= len(options.checkpoints) <= 2:
         raise ValueError(f"audit takes one checkpoint, or two to compare, got {len(options.checkpoints)}")
     written = [options.out / f"audit.{kind}" for kind in ("html", "json", "png")]
-    files.check_writable(*written, options.json)
-    if options.json is not None and options.json.resolve() in [path.resolve() for path in written]:
-        raise ValueError(f"--json {options.json} is written anyway: leave it out, or give another file")
+    output.check_places(written, options.json)
     snr_db = sorted(set(numbers("--snr-db", options.snr_db)))
     checks.whole("--seed", options.seed, 0)
     checks.whole("--draws", options.draws, 1)

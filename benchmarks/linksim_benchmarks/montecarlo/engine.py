@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
+from linksim import checks
 from linksim_benchmarks.montecarlo.chunk import count_chunk, versions
 from linksim_benchmarks.montecarlo.point import PointState
 from linksim_benchmarks.montecarlo.stop import StopRule
@@ -15,6 +16,12 @@ from linksim_benchmarks.montecarlo.workers import Workers
 
 LOSSES_IN_A_ROW = 10
 LONGEST_WAIT_S = 0.5
+LEAST_LAST_WAIT_S = 60.0
+"""At a time limit, for the chunks under way; or several times as long as the longest chunk took."""
+FIRST_LAST_WAIT_S = 600.0
+"""The same while nobody knows how long a chunk takes."""
+MOST_AHEAD = 1000
+"""Chunks of a point that are kept while an earlier one is still being counted; or several for each worker."""
 
 OnChange = Callable[["Progress"], None]
 
@@ -54,6 +61,14 @@ class Progress:
         """Points that are not finished and whose turn it is, curve by curve."""
         return [state for curve in self.curves for state in self._in_turn(curve) if state.reason is None]
 
+    def needed(self) -> list[PointState]:
+        """All points but those that will not be run, since their curve has passed the target before them."""
+        found = []
+        for curve in self.curves:
+            turn = self._in_turn(curve)
+            found += turn if turn[-1].reason is not None else curve
+        return found
+
     def _in_turn(self, curve: Sequence[PointState]) -> Sequence[PointState]:
         """All of a curve, or with a target rate those up to the first not finished or at the target."""
         if self.rule.target_rate is None:
@@ -92,6 +107,7 @@ def run(
     """Count every point until the rule stops it.
 
     The counts depend on the sweep and the rule alone, but for a time limit, which marks the points it cuts.
+    What is being counted when the limit is over is waited for, a few minutes at most.
 
     Args:
         sweep: the points.
@@ -101,7 +117,8 @@ def run(
         on_change: called after every chunk, and every half second.
 
     Raises:
-        OSError: if workers are lost over and over, or the store cannot be written.
+        ValueError: if a worker cannot import what counting needs.
+        OSError: if workers are lost over and over or for good, or the store cannot be written.
         Exception: whatever counting a chunk raises.
     """
     progress = counted(sweep, rule, store)
@@ -128,6 +145,7 @@ class _Loop:
         self._futures: dict[Future[Any], tuple[PointState, int]] = {}
         self._versions = versions()
         self._losses = 0
+        self._longest = 0.0
 
     def finished(self) -> bool:
         limit = self._rule.time_limit_s
@@ -137,18 +155,30 @@ class _Loop:
         return not self._progress.open()
 
     def _stop_for_time(self) -> None:
-        """Take what is being counted at the moment, then mark what is not finished."""
-        running = [future for future in self._futures if not future.cancel()]
-        wait(running)
-        self._take([future for future in running if not future.cancelled()])
+        """Take what is being counted at the moment, then mark what is not finished.
+
+        A cluster cancels also what a worker is counting. What was handed out first is spared, a chunk for
+        each worker: if all were thrown away, a limit shorter than a chunk would never get anywhere.
+        """
+        spared = self._workers.count()
+        running = [
+            future for number, future in enumerate(self._futures) if number < spared or not future.cancel()
+        ]
+        known = [state.seconds / state.chunks for state in self._progress.states if state.chunks]
+        longest = max([self._longest, *known])
+        done, _ = wait(running, max(LEAST_LAST_WAIT_S, 4 * longest) if longest else FIRST_LAST_WAIT_S)
+        self._take([future for future in running if future in done and not future.cancelled()])
         for state in self._progress.open():
             state.end("time limit")
             self._progress.out_of_time = True
 
     def hand_out(self) -> None:
-        room = self._workers.depth * self._workers.count() - len(self._futures)
+        if self._workers.check is not None:
+            self._workers.check()
+        places = self._workers.depth * self._workers.count()
+        room, most_ahead = places - len(self._futures), max(MOST_AHEAD, 8 * places)
         for state in self._progress.open():
-            while room > 0 and (chunk := state.next_chunk()) is not None:
+            while room > 0 and len(state.waiting) < most_ahead and (chunk := state.next_chunk()) is not None:
                 self._submit(state, chunk)
                 room -= 1
             if room <= 0:
@@ -170,29 +200,39 @@ class _Loop:
         self._take(list(done))
 
     def _take(self, done: Sequence[Future[Any]]) -> None:
+        loss = None  # what breaks together is one loss
         for future in done:
-            if future not in self._futures:  # the executor broke, and all were handed out again
-                continue
             state, chunk = self._futures.pop(future)
             try:
                 counts, seconds = future.result()
             except self._workers.lost as error:
                 state.flying.discard(chunk)
                 self._progress.lost += 1
-                self._lose(error)
+                loss = error
                 continue
-            self._losses = 0
+            except ImportError as error:
+                said = checks.one_line(error)
+                raise ValueError(
+                    f"a worker cannot import what counting needs ({said}): install linksim there as here"
+                ) from error
+            self._losses, self._longest = 0, max(self._longest, seconds)
             self._progress.bits += counts["frames"] * state.work.bits_per_frame
             for number, accepted, took in state.receive(chunk, counts, seconds):
                 if self._store is not None:
                     self._store.add(state.key, number, accepted["frames"], accepted, took)
+        if loss is not None:
+            self._lose(loss)
 
     def _lose(self, error: BaseException) -> None:
         """After a worker was lost: hand out again, a limited number of times."""
+        if self._workers.check is not None:
+            self._workers.check()
         self._losses += 1
         if self._losses > LOSSES_IN_A_ROW:
             reason = f"{self._losses} workers were lost one after the other ({error})"
-            raise OSError(f"{reason}: is there memory enough? Fewer --workers need less") from error
+            raise OSError(
+                f"{reason}: is there memory enough, and linksim everywhere? Fewer --workers need less"
+            ) from error
         if self._workers.renew is not None:
             self._progress.lost += len(self._futures)
             for state, chunk in self._futures.values():

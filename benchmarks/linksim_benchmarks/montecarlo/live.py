@@ -1,7 +1,7 @@
 """What a sweep shows while it runs: a live table on terminals, a line now and then elsewhere."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console, Group
@@ -19,13 +19,13 @@ MOST_ROWS = 16
 
 
 @contextmanager
-def shown(target: Console, title: str, workers: int) -> Iterator[OnChange]:
+def shown(target: Console, title: str, workers: Callable[[], int]) -> Iterator[OnChange]:
     """Show a sweep on a console while it runs.
 
     Args:
         target: the console; on a terminal it gets a live table, elsewhere a line every half minute.
         title: of the table.
-        workers: how many chunks are counted at a time, for the time left.
+        workers: says how many chunks are counted at a time at the moment, for the time left.
     """
     if target.quiet:
         yield lambda progress: None
@@ -35,7 +35,8 @@ def shown(target: Console, title: str, workers: int) -> Iterator[OnChange]:
 
             def draw(progress: Progress) -> None:
                 if time.monotonic() - last[0] > REFRESH_S:
-                    live.update(Group(_table(title, progress), Text(status(progress, workers))), refresh=True)
+                    said = Text(status(progress, workers()))
+                    live.update(Group(_table(title, progress), said), refresh=True)
                     last[0] = time.monotonic()
 
             yield draw
@@ -44,21 +45,29 @@ def shown(target: Console, title: str, workers: int) -> Iterator[OnChange]:
 
         def line(progress: Progress) -> None:
             if time.monotonic() - last[0] > LINE_S:
-                target.print(status(progress, workers))
+                target.print(status(progress, workers()))
                 last[0] = time.monotonic()
 
         yield line
 
 
 def status(progress: Progress, workers: int) -> str:
-    """A line: points finished, bits, bits per second, time left."""
-    finished = sum(state.reason is not None for state in progress.states)
+    """A line: points finished, bits, bits per second, time left.
+
+    Args:
+        progress: of the sweep; points that it does not need are left out.
+        workers: how many chunks are counted at a time.
+    """
+    needed = progress.needed()
+    finished = sum(state.reason is not None for state in needed)
     elapsed = max(time.monotonic() - progress.started, 1e-9)
-    words = [f"{finished} of {len(progress.states)} points", f"{progress.bits:.2e} bits now"]
+    words = [f"{finished} of {len(needed)} points", f"{progress.bits:.2e} bits now"]
     if progress.bits:
         words.append(f"{progress.bits / elapsed / 1e6:.2f} Mbit/s")
-    left = seconds_left(progress.states, workers)
-    if left is not None:
+    left = seconds_left(needed, workers)
+    if not workers:
+        words.append("no workers: waiting")
+    elif left is not None:
         words.append(f"at most about {_duration(left)} left")
     if progress.lost:
         words.append(f"{progress.lost} chunks handed out again")
@@ -73,10 +82,10 @@ def seconds_left(states: Sequence[PointState], workers: int) -> float | None:
         workers: how many chunks are counted at a time.
 
     Returns:
-        None while nothing has been counted.
+        None while nothing has been counted, or nobody counts.
     """
     bits, seconds = sum(state.bits for state in states), sum(state.seconds for state in states)
-    if not bits or not seconds:
+    if not bits or not seconds or not workers:
         return None
     left = 0.0
     for state in states:

@@ -1,30 +1,35 @@
 """One SQLite file per sweep, a row per chunk, so that a sweep that was killed goes on where it was.
 
-The rows of a point are those of its first chunks, without a gap, in whatever order workers finished. Changes
-are committed every second; what is lost with a killed process is counted again, with the same result. Whoever
+The rows of a point are chunks as workers finished them, among them a last one that a limit cut short and the
+same one in full, if the limit was raised: `PointState` says which of them make up a result. Changes are
+committed every second; what is lost with a killed process is counted again, with the same result. Whoever
 writes holds SQLite's write lock from opening to closing; others may read meanwhile.
 """
 
 import json
 import sqlite3
-import stat
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from linksim import checks, files
+from linksim import files
 from linksim.provenance import configuration_hash
+from linksim_benchmarks.montecarlo.store_file import (
+    APPLICATION_ID,
+    check_header,
+    check_writable,
+    explained,
+    roll_back,
+)
 from linksim_benchmarks.montecarlo.work import Counts
 
-APPLICATION_ID = 0x4C4B5331  # "LKS1"
 FORMAT = 1
 COMMIT_S = 1.0
 READ_TIMEOUT_S = 5.0
-COMMIT_TIMEOUT_S = 30.0
 COMMIT_TIMEOUT_S = 30.0
 
 _SCHEMA = f"""
@@ -53,16 +58,21 @@ class Store:
     def create(cls, path: Path, configuration: Mapping[str, Any]) -> Self:
         """Make a store for a configuration, in place of what stands there, and open it for writing.
 
+        Where nothing stands and another process makes one meanwhile, that one is opened.
+
         Raises:
-            OSError: if the file cannot be written.
+            ValueError: if that one holds another configuration.
+            OSError: if the file cannot be written, or is in use.
         """
-        with files.whole(path) as aside, _explained(path):
-            connection = sqlite3.connect(aside, isolation_level=None)
-            try:
-                connection.executescript(_SCHEMA)
-                cls(path, connection).set_note("configuration", configuration)
-            finally:
-                connection.close()
+        check_writable(path.absolute().parent)
+        with (
+            suppress(FileExistsError),
+            files.whole(path, replace=path.exists()) as aside,
+            explained(path),
+            closing(sqlite3.connect(aside, isolation_level=None)) as connection,
+        ):
+            connection.executescript(_SCHEMA)
+            cls(path, connection).set_note("configuration", configuration)
         return cls.resume(path, configuration)
 
     @classmethod
@@ -75,7 +85,7 @@ class Store:
         """
         store = cls._for_writing(path)
         try:
-            with _explained(path):
+            with explained(path):
                 store._check()
                 difference = _difference(store.configuration(), json.loads(json.dumps(configuration)))
             if difference:
@@ -95,8 +105,9 @@ class Store:
             ValueError: if it is no store, or damaged.
             OSError: if it cannot be read.
         """
-        _check_header(path)
-        with _explained(path):
+        check_header(path)
+        roll_back(path)
+        with explained(path):
             address = f"{path.absolute().as_uri()}?mode=ro"
             connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=READ_TIMEOUT_S)
             store = cls(path, connection)
@@ -120,22 +131,20 @@ class Store:
 
     @classmethod
     def _for_writing(cls, path: Path) -> Self:
-        _check_header(path)
-        for place in (path, path.absolute().parent):
-            # Root may write what is marked read-only; the mark is respected all the same.
-            if not place.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-                raise PermissionError(f"{place} is read-only: make it writable, or give another --out")
-        with _explained(path):
+        check_header(path)
+        check_writable(path, path.absolute().parent)
+        with explained(path):
             address = f"{path.absolute().as_uri()}?mode=rw"
             connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=0)
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                # From here on only readers can be in the way, and those are brief.
-                connection.execute(f"PRAGMA busy_timeout = {int(1000 * COMMIT_TIMEOUT_S)}")
             except BaseException:
                 connection.close()
                 raise
-            return cls(path, connection)
+            store = cls(path, connection)
+            # From here on only readers can be in the way, and those are brief.
+            store._wait_for_others(COMMIT_TIMEOUT_S)
+            return store
 
     def _check(self) -> None:
         found = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -170,7 +179,7 @@ class Store:
         """Keep something beside the chunks, such as the last stop rule, as JSON."""
         text = json.dumps(value, sort_keys=True)
         row = (name, text, _checksum(name, text))
-        with _explained(self.path):
+        with explained(self.path):
             self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", row)
 
     def note(self, name: str) -> Any:
@@ -200,7 +209,7 @@ class Store:
         text = json.dumps(dict(counts), sort_keys=True, separators=(",", ":"), allow_nan=False)
         values = (point, chunk, frames, text, float(seconds))
         row = (*values, _checksum(*values))
-        with _explained(self.path):
+        with explained(self.path):
             self._connection.execute("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?)", row)
         if time.monotonic() - self._committed > COMMIT_S:
             with suppress(BlockingIOError):  # someone reads: the next time, then
@@ -216,10 +225,15 @@ class Store:
         Raises:
             OSError: if they take longer, or it cannot be written; a later commit may still succeed.
         """
-        with _explained(self.path):
-            self._connection.execute(f"PRAGMA busy_timeout = {timeout_s * 1000:.0f}")
-            self._connection.execute("COMMIT")
+        with explained(self.path):
+            if self._connection.in_transaction:
+                self._wait_for_others(timeout_s)
+                self._connection.execute("COMMIT")
+            self._wait_for_others(COMMIT_TIMEOUT_S)
             self._connection.execute("BEGIN IMMEDIATE")
+
+    def _wait_for_others(self, timeout_s: float) -> None:
+        self._connection.execute(f"PRAGMA busy_timeout = {timeout_s * 1000:.0f}")
 
     def close(self) -> None:
         """Close without committing what was added since the last commit."""
@@ -236,40 +250,6 @@ class Store:
 
 def _checksum(*values: str | int | float) -> int:
     return zlib.crc32(repr(values).encode())
-
-
-def _check_header(path: Path) -> None:
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, not the store of a sweep")
-    with path.open("rb") as file:
-        header = file.read(100)
-    if header[:16] != b"SQLite format 3\0" or len(header) < 100:
-        raise ValueError(
-            f"{path} is not the store of a sweep, or damaged; it was left as it is: give another --out"
-        )
-    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-        raise ValueError(f"{path} is a database of another program; it was left as it is: give another --out")
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """What SQLite or reading says, in words that say what to do."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        code = getattr(error, "sqlite_errorcode", None)
-        if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            reason = f"{path} is in use by another process: wait for it, or give another --out"
-            raise BlockingIOError(reason) from error
-        reason = f"cannot use the store {path}: {checks.one_line(error)}; if that lasts, give another --out"
-        raise OSError(reason) from error
-    except (sqlite3.DatabaseError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, ValueError) and str(path) in str(error):
-            raise
-        said = checks.one_line(error)
-        raise ValueError(
-            f"{path} is damaged ({said}); it was left as it is: delete it to start anew"
-        ) from error
 
 
 def _difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -2,11 +2,13 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 from typing import Any
 
@@ -23,9 +25,10 @@ class Workers:
 
     Attributes:
         executor: any `concurrent.futures.Executor`.
-        count: how many chunks it counts at a time; may change.
+        count: how many chunks it counts at a time; may change, and is 0 while there are no workers.
         renew: gives another executor in place of one that broke; None if there is no way.
         lost: exceptions that mean that a worker was lost, not that the chunk is wrong.
+        check: raises an OSError that says what to do if no worker can ever come back; None if that cannot be.
         depth: chunks to hand out for each worker, so that none waits for the next one.
         name: for provenance and messages.
     """
@@ -34,6 +37,7 @@ class Workers:
     count: Callable[[], int]
     renew: Callable[[], Executor] | None = None
     lost: tuple[type[BaseException], ...] = (BrokenExecutor,)
+    check: Callable[[], None] | None = None
     depth: int = 2
     name: str = "executor"
     renewals: int = field(default=0, init=False)
@@ -109,13 +113,34 @@ def _context() -> BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
+    _start_fork_server()
     return context
+
+
+def _start_fork_server() -> None:
+    """Start the fork server, deaf to the Ctrl-C that a terminal sends to all, and wait for its imports.
+
+    Until those are done it would answer Ctrl-C with a traceback. A pool that Ctrl-C ends while its first
+    process is under way would leave one behind that finds its queues gone, and says so in another.
+    """
+    if threading.current_thread() is threading.main_thread():
+        resource_tracker.ensure_running()
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the new process inherits
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.signal(signal.SIGINT, before)
+    first = multiprocessing.get_context("forkserver").Process(target=_nothing, daemon=True)
+    first.start()
+    first.join()
+
+
+def _nothing() -> None:
+    """What a process does that only shows that it can be started."""
 
 
 def _begin_worker() -> None:
     """A worker computes on one thread, leaves Ctrl-C to its parent, and ends when that one does."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()

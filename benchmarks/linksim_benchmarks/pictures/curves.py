@@ -18,6 +18,7 @@ SAYINGS = {
     "crc": "{}",
     "interleaver": "interleaver {}",
     "bp_iterations": "{} iterations",
+    "bp_early_stop": "early stop {}",
     "code_gradient": "{}",
     "dac_bits": "DAC {} bits",
     "dac_backoff_db": "DAC back-off {:g} dB",
@@ -145,7 +146,14 @@ def _settings(point: Point) -> dict[str, Any]:
     for name, value in point.curve().items():
         flat |= value if isinstance(value, Mapping) else {name: value}
     if flat["code"] == "none":
-        idle = {"code_rate", "interleaver", "bp_iterations", "code_gradient", "frame_bits"}
+        idle = {
+            "code_rate",
+            "interleaver",
+            "bp_iterations",
+            "bp_early_stop",
+            "code_gradient",
+            "frame_bits",
+        }
     else:
         idle = set()
     if not point.channel.startswith("rician"):

@@ -1,0 +1,71 @@
+"""`linksim env-speed`: steps per second of the environments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from linksim import checks, files, provenance
+from linksim.arguments import parse
+from linksim.console import console, progress_on, table_of
+from linksim_benchmarks.agents.env_speed import CASES, speed_rows
+from linksim_benchmarks.step_cost import WARM_UP
+
+
+@dataclass(kw_only=True)
+class EnvSpeedOptions:
+    """Time the environments' vector form against the link alone and a loop over single ones, in turns."""
+
+    cases: tuple[str, ...] = tuple(CASES)
+    """Of transmit, uncoded, coded."""
+    num_envs: int = 1024
+    """Episodes of the vector form."""
+    rounds: int = 15
+    """How often each is timed."""
+    threads: int = 1
+    """Of PyTorch."""
+    seed: int = 0
+    """Of frames and actions."""
+    json: Path | None = None
+    """Write the results here."""
+    quiet: bool = False
+    """Print nothing."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve `linksim env-speed`."""
+    options = parse(EnvSpeedOptions, arguments, "env-speed")
+    files.check_writable(options.json)
+    for name in options.cases:
+        checks.one_of("--cases", name, CASES)
+    for name, value, least in (("num-envs", options.num_envs, 1), ("rounds", options.rounds, 2)):
+        checks.whole(f"--{name}", value, least)
+    checks.whole("--seed", options.seed, 0)
+    target = console(options.quiet)
+    before = torch.get_num_threads()
+    torch.set_num_threads(checks.whole("--threads", options.threads, 1, 1024))
+    try:
+        with progress_on(target) as progress:
+            task = progress.add_task("time", total=len(options.cases) * (options.rounds + WARM_UP))
+            common = (options.num_envs, options.rounds, options.seed, lambda: progress.advance(task))
+            rows = [row for name in options.cases for row in speed_rows(CASES[name], *common)]
+    finally:
+        torch.set_num_threads(before)
+    cells = [
+        [
+            row["env"],
+            row["subject"],
+            f"{row['steps_per_s']:,.0f}",
+            f"{row['vector_over_it']:.2f} ({row['low']:.2f} … {row['high']:.2f})",
+        ]
+        for row in rows
+    ]
+    title = f"Steps per second, median of {options.rounds}, with 95 % intervals"
+    target.print(table_of(title, ["", "", "steps/s", "vector form over it"], cells))
+    if options.json is not None:
+        card = provenance.card(
+            options.seed, "fused", {"rounds": options.rounds, "num_envs": options.num_envs}
+        )
+        files.write_json(options.json, {"rows": rows, "provenance": card})
+        target.print(f"Written: {options.json}")

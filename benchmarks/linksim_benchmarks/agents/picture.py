@@ -1,0 +1,48 @@
+"""Returns of policies, setting by setting."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from linksim_benchmarks.pictures.style import BLUE, GREY, TWO_COLUMNS, picture_style
+
+
+def comparison_figure(rows: Sequence[dict[str, Any]]) -> Figure:
+    """A panel for each setting: the difference to the reference in per cent of its return, in pairs.
+
+    Args:
+        rows: of `linksim train-agent`, setting by setting.
+    """
+    settings = list(dict.fromkeys(_title(row) for row in rows))
+    across = min(3, len(settings))
+    down = -(-len(settings) // across)
+    policies = list(dict.fromkeys(row["policy"] for row in rows))
+    with picture_style():
+        height = down * (0.5 + 0.16 * len(policies)) + 0.4
+        figure = Figure(figsize=(TWO_COLUMNS, height), layout="constrained")
+        panels = figure.subplots(down, across, squeeze=False, sharey=True, sharex=True)
+        for axes in panels.flat[len(settings) :]:
+            axes.set_axis_off()
+        for axes, title in zip(panels.flat, settings, strict=False):
+            own = [row for row in rows if _title(row) == title]
+            whole = abs(next(row["mean_return"] for row in own if row["policy"] == row["reference"]))
+            for row in own:
+                centre, low, high = (
+                    100 * row[name] / whole for name in ("difference", "difference_low", "difference_high")
+                )
+                place = len(policies) - policies.index(row["policy"])
+                axes.plot([low, high], [place, place], "-", color=BLUE, lw=1.4)
+                axes.plot([centre], [place], "o", color=BLUE, ms=3.2)
+            axes.axvline(0, color=GREY, lw=0.8)
+            axes.set_title(title)
+            axes.set_yticks([len(policies) - number for number in range(len(policies))], policies)
+        for axes in panels[-1]:
+            axes.set_xlabel(f"return minus that of {rows[0]['reference']}, % of it")
+    return figure
+
+
+def _title(row: dict[str, Any]) -> str:
+    if row["env"] == "Transmit":
+        return f"Es/N0 {row['snr_db']:g} dB"
+    return f"ρ = {row['correlation']:g}, report bias {row['report_bias_db']:+g} dB"

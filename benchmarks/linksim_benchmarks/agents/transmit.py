@@ -1,0 +1,56 @@
+"""The comparison of policies in `linksim/Transmit-v0`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from linksim.seeds import stream_seed
+from linksim_benchmarks.agents.evaluation import play, rows_of
+from linksim_envs import TransmitVectorEnv
+from linksim_envs.policies.policy import Policy
+from linksim_envs.policies.transmit import BestBits, Labels, RandomBits
+
+POLICIES = ("random", "labels", "best")
+REFERENCE = "labels"
+STEPS = 200
+
+
+def compare(
+    snr_db: float,
+    names: Sequence[str],
+    episodes: int,
+    seed: int,
+    on_share: Callable[[float], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Play policies over the environment's own link at one SNR.
+
+    Args:
+        snr_db: Es/N0 in dB.
+        names: of `POLICIES`; the link's own labels are sent in any case.
+        episodes: for each policy, of 200 frames.
+        seed: root of the random streams.
+        on_share: called with the share of the work that is done.
+
+    Returns:
+        rows, as `rows_of` gives them.
+    """
+
+    def env(count: int) -> TransmitVectorEnv:
+        return TransmitVectorEnv(count, snr_db=snr_db, episode_length=STEPS, autoreset_mode="Disabled")
+
+    link = env(1).link
+    every: Mapping[str, Callable[[], Policy]] = {
+        "random": lambda: RandomBits(link, seed),
+        "labels": lambda: Labels(link),
+        "best": lambda: BestBits(link, [snr_db], seed),
+    }
+    policies = [make() for name, make in every.items() if name in names or name == REFERENCE]
+    done = [0]
+
+    def step() -> None:
+        done[0] += 1
+        if on_share is not None:
+            on_share(done[0] / STEPS)
+
+    seeds = [stream_seed(seed, "agents", "evaluation", number) % 2**32 for number in range(episodes)]
+    played = play(env, policies, seeds, STEPS, ("bit_errors",), step)
+    return rows_of(played, REFERENCE, {"env": "Transmit", "snr_db": snr_db})

@@ -1,0 +1,1 @@
+"""Policies to compare agents with."""
