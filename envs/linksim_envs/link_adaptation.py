@@ -30,7 +30,7 @@ class LinkAdaptationEnv(SingleEnv[LinkAdaptationCore]):
     - Reward: information bits delivered without error per symbol of the slot; CRC bits do not count.
     - Episode: never terminates; is truncated after `episode_length` slots.
     - Info of `reset`: "mean_snr_db" of the episode and "next_snr_db", the true Es/N0 of the coming slot, dB.
-    - Info of `step`: "snr_db", true Es/N0 of the slot used; "mean_snr_db"; "mcs"; "ack"; "bit_errors";
+    - Info of `step`: "true_snr_db" of the slot used; "mean_snr_db"; "sent_mcs"; "ack"; "bit_errors";
       "delivered_bits"; "next_snr_db".
 
     Args:

@@ -151,16 +151,16 @@ class LinkAdaptationCore(Core):
                 acks[part], wrong[part] = self._transmit(int(scheme), which[part])
         delivered = np.where(acks & (wrong == 0), self.information_bits[chosen], 0)
         info: Info = {
-            "snr_db": self._snr[which, 0],
+            "true_snr_db": self._snr[which, 0],
             "mean_snr_db": self._mean_db[which],
-            "mcs": chosen,
+            "sent_mcs": chosen,
             "ack": acks,
             "bit_errors": wrong,
             "delivered_bits": delivered,
         }
         if self.keep_signals:
             for row, number in enumerate(which):
-                told = float(info["snr_db"][row]), float(self._report[number])
+                told = float(info["true_snr_db"][row]), float(self._report[number])
                 self._past[number].append((*told, int(chosen[row]), bool(acks[row])))
         for history, newest in ((self._acks, np.where(acks, 1, -1)), (self._mcs, chosen)):
             history[which, 1:] = history[which, :-1]

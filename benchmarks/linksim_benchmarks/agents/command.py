@@ -68,7 +68,8 @@ def main(arguments: Sequence[str]) -> None:
         checks.one_of(f"--policies in {options.env}", name, names)
     checks.whole("--episodes", options.episodes, 2)
     checks.whole("--seed", options.seed, 0)
-    workers = checks.whole("--workers", options.workers or available_cores(), 1, 1024)
+    wanted = available_cores() if options.workers is None else options.workers
+    workers = checks.whole("--workers", wanted, 1, 1024)
     output.check_places([options.out / f"train-agent.{ending}" for ending in ("csv", *FORMATS)], options.json)
     jobs = _jobs(options)
     target = console(options.quiet)

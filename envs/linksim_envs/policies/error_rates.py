@@ -86,7 +86,7 @@ class BlockErrorRates:
             seed: of the measurement, if it takes one.
             on_progress: called with the share that is done.
         """
-        shipped = json.loads(files(__package__).joinpath(SHIPPED).read_text(encoding="utf-8"))
+        shipped = json.loads(files("linksim_envs.policies").joinpath(SHIPPED).read_text(encoding="utf-8"))
         curves = []
         for number, link in enumerate(links):
             known = shipped.get(_key(link))

@@ -133,7 +133,7 @@ class SnrThresholds:
 
     def __init__(self, thresholds_db: NDArray[np.float64]) -> None:
         self.thresholds_db = np.asarray(thresholds_db, dtype=np.float64)
-        if (np.diff(self.thresholds_db) < 0).any():
+        if (self.thresholds_db[1:] < self.thresholds_db[:-1]).any():
             raise ValueError(f"thresholds_db must not decrease, got {self.thresholds_db}")
 
     @classmethod
