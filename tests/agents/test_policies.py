@@ -71,12 +71,12 @@ def test_outer_loop_corrects_the_report(rates):
 def test_outer_loop_reaches_its_target(rates):
     """On a channel that stands still, with a report that is 4 dB too good, a tenth of the blocks is lost."""
     env = LinkAdaptationVectorEnv(
-        32, snr_db=12.0, correlation=1.0, report_bias_db=4.0, report_noise_db=0.5, autoreset_mode="Disabled"
+        12, snr_db=12.0, correlation=1.0, report_bias_db=4.0, report_noise_db=0.5, autoreset_mode="Disabled"
     )
     lost = {}
     for policy in (OuterLoop(rates), InnerLoop(rates)):
         observations, infos = env.reset(seed=5)
-        policy.begin(32)
+        policy.begin(12)
         acks = []
         for _ in range(60):
             observations, _, _, _, infos = env.step(policy.act(observations, infos))

@@ -122,5 +122,10 @@ def test_speed(tmp_path, capsys):
     rows = json.loads(path.read_text())["rows"]
     assert [row["subject"] for row in rows] == ["vector of 8", "link alone", "SyncVectorEnv of 16"] * 2
     assert all(row["steps_per_s"] > 0 for row in rows)
+    assert main(["env-speed", "--num-envs", "8", "--endurance", "400", "--json", str(path)]) == 0
+    for row in json.loads(path.read_text())["rows"]:
+        assert row["steps"] == 400
+        assert row["not_finite"] == 0
+        assert row["growth_mb"] < 100
     assert main(["env-speed", "--cases", "chess"]) == 2
     assert "--cases" in capsys.readouterr().err

@@ -51,7 +51,7 @@ def test_json_of_a_certificate(certificate):
         assert "\n" not in check["figure"]
     card = content["provenance"]
     assert card["seed"] == 0
-    assert card["backend"] == "sionna"
+    assert card["backend"] == "sionna, fused"
     assert {"linksim", "torch", "sionna-no-rt"} <= card["versions"].keys()
 
 

@@ -9,16 +9,16 @@ import subprocess
 import sys
 import time
 import traceback
+from importlib import import_module
 from types import SimpleNamespace
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    [
-        *("linksim.cli", "linksim_training.command", "torch.utils.tensorboard.summary", "sklearn.cluster"),
-        *("sklearn.datasets", "sklearn.model_selection", "torch.distributed", "threadpoolctl"),
-        "torch.nn.parallel",
-    ]
-)
+PRELOADED = [
+    *("linksim.cli", "linksim_training.command", "torch.utils.tensorboard.summary", "sklearn.cluster"),
+    *("sklearn.datasets", "sklearn.model_selection", "torch.distributed", "threadpoolctl"),
+    *("torch.nn.parallel", "email.policy"),
+]
+FORKS.set_forkserver_preload(PRELOADED)
 PATIENCE = 300
 """Seconds to wait for anything; generous, since a machine may be loaded."""
 
@@ -105,6 +105,8 @@ def _serve(words, folder, environment, largest_file, as_nobody):
     os.environ.update(environment)
     sys.argv = ["linksim", *words]
     if as_nobody and os.geteuid() == 0:
+        for name in PRELOADED:  # nobody may be unable to read where Python is installed
+            import_module(name)
         os.setuid(65534)
     if largest_file is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))

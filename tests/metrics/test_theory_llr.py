@@ -193,7 +193,8 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_grows_with_the_snr_from_nothing(name):
     bits, more = CASES[name]
-    values = [mean_llr_magnitude(bits, snr_db, **more) for snr_db in np.arange(-60.0, 61.0, 3.0)]
+    step = 12.0 if "constellation" in more else 3.0  # irregular points take a while at every SNR
+    values = [mean_llr_magnitude(bits, snr_db, **more) for snr_db in np.arange(-60.0, 61.0, step)]
     assert np.all(np.diff(values) > 0)
     assert values[0] < 0.01
     assert mean_llr_magnitude(bits, -300.0, **more) < 1e-13
