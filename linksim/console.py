@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-WIDTH_OF_FILES = 120
+WIDTH_OF_FILES = 160
 
 
 def console(quiet: bool = False) -> Console:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from linksim import checks, separable, sionna_bridge
+from linksim import checks, separable_qam, sionna_bridge
 from linksim.config import BACKENDS, DEMAPPERS, MODULATIONS
 from linksim.constellations import psk_points
 
@@ -146,7 +146,7 @@ class Modem:
         variance = torch.as_tensor(noise_variance, dtype=received.real.dtype, device=received.device)
         variance = variance.clamp_min(LEAST_VARIANCE)
         if self.backend == "fused":
-            amplitudes = separable.levels(self.constellation(received.real.dtype, received.device))
-            return separable.demodulate(received, variance, amplitudes, self.demapper)
+            amplitudes = separable_qam.levels(self.constellation(received.real.dtype, received.device))
+            return separable_qam.demodulate(received, variance, amplitudes, self.demapper)
         block = sionna_bridge.demapper(self.demapper, self._points, self.bits_per_symbol, precision, device)
         return block(received, variance)

@@ -19,7 +19,6 @@ from linksim_training.checkpoints import Checkpoint
 from linksim_training.data import ImageData
 
 BaselineName = Literal["noiseless", "straight-through", "separate", "codec"]
-NAMES: tuple[BaselineName, ...] = ("noiseless", "straight-through", "separate", "codec")
 
 
 @dataclass

@@ -37,7 +37,8 @@ class LinkAdaptationEnv(SingleEnv[LinkAdaptationCore]):
         coded: whether the schemes are the 10 with LDPC code of `linksim_envs.mcs`, or 5 modulations with
             nothing but a CRC.
         schemes: others, two or more.
-        symbols: of a slot, 1 to 1024; by default 96, or 48 without code.
+        symbols: of a slot, up to 1024; by default 96, or 48 without code. There must be room for information
+            beside the CRC.
         snr_db: mean Es/N0 in dB, or a pair (low, high) from which it is drawn uniformly for each episode;
             also an option of `reset`, for one episode.
         correlation: ρ of the gains of neighbouring slots, from 0 to 1.

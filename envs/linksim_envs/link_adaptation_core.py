@@ -12,7 +12,7 @@ from linksim import Draw, Link, checks
 from linksim_envs.core import Core, Info
 from linksim_envs.fading import CorrelatedFading
 from linksim_envs.mcs import Mcs, table
-from linksim_envs.transmit_core import SNR_LIMIT_DB, range_in_db
+from linksim_envs.snr_range import SNR_LIMIT_DB, range_in_db
 
 BLOCK_SLOTS = 16
 """Slots whose noise and bits are drawn ahead."""
@@ -22,8 +22,6 @@ UNCODED_SYMBOLS = 48
 
 TOGETHER = 128
 """Coded frames decoded at once; more do not fit into the caches of a processor."""
-
-NO_GAIN_DB = -SNR_LIMIT_DB
 
 
 class LinkAdaptationCore(Core):

@@ -48,7 +48,8 @@ class Mcs:
     def message_bits(self, symbols: int) -> int:
         """Information and CRC bits of a transport block."""
         share = 1.0 if self.code_rate is None else self.code_rate
-        return int(symbols * self.bits_per_symbol * share)
+        # A rate such as 0.29 is a little off in floating point; it must not cost a bit.
+        return int(symbols * self.bits_per_symbol * share + 1e-9)
 
     def config(self, symbols: int, bp_iterations: int) -> LinkConfig:
         """A link whose frame is a transport block with CRC in so many symbols of a fading slot.

@@ -13,11 +13,8 @@ from linksim import Draw, Link, LinkConfig, Trace, checks
 from linksim.bits import index_to_bits
 from linksim_envs.core import Core, Info
 from linksim_envs.frame_blocks import FrameBlocks, index_tensor
+from linksim_envs.snr_range import SNR_LIMIT_DB, range_in_db
 from linksim_envs.task import ImageTask
-
-SNR_LIMIT_DB = 100.0
-"""SNRs lie within ± this many dB, whatever range an environment draws from, so that environments for training
-and for evaluation at another SNR have the same observation space."""
 
 BLOCK_SYMBOLS = 4096
 MOST_FRAMES = 512
@@ -241,21 +238,3 @@ class TransmitCore(Core):
         channel = torch.Generator().manual_seed(int(generator.integers(2**63)))
         snr = torch.from_numpy(self._snr[number]).to(self.link.codebook.dtype)
         self._blocks.put(number, self.link.draw(self._frames, snr, channel))
-
-
-def range_in_db(snr_db: Any) -> tuple[float, float]:
-    """Return (low, high) in dB of a number or a pair.
-
-    Raises:
-        TypeError: if it is neither.
-        ValueError: if an end is beyond the limits, or the ends are in the wrong order.
-    """
-    ends = tuple(snr_db) if isinstance(snr_db, (tuple, list)) else (snr_db, snr_db)
-    if len(ends) != 2:
-        raise ValueError(f"snr_db must be a number or a pair (low, high), got {snr_db!r}")
-    low, high = (checks.real("snr_db", end, least=-SNR_LIMIT_DB) for end in ends)
-    if high > SNR_LIMIT_DB or low > SNR_LIMIT_DB:
-        raise ValueError(f"snr_db must be at most {SNR_LIMIT_DB:g}, got {snr_db!r}")
-    if low > high:
-        raise ValueError(f"snr_db must be a pair (low, high) with low at most high, got {snr_db!r}")
-    return low, high

@@ -113,10 +113,14 @@ class BatchEnv(VectorEnv[dict[str, Any], Any, Any], Generic[CoreType]):
                 f"seed must be a number, or a list of one for each of the {self.num_envs} environments, got "
                 f"{len(seeds)}"
             )
-        for number in which:
-            if (one := seeds[number]) is not None:
-                generator, found = seeding.np_random(one)
-                self.core.seed(int(number), generator, found)
+        # All are made before the first is taken over, so that a wrong one changes nothing.
+        made = [
+            (int(number), *seeding.np_random(one))
+            for number in which
+            if (one := _plain(seeds[number])) is not None
+        ]
+        for number, generator, found in made:
+            self.core.seed(number, generator, found)
         infos = spread(self.num_envs, [(which, self.core.reset(which, options))])
         self._show()
         return self._given(self.core.observe()), infos
@@ -240,3 +244,8 @@ def _check_mask(mask: Any, count: int) -> NDArray[np.bool_]:
     if mask.shape != (count,) or not mask.any():
         raise ValueError(f"options['reset_mask'] must have shape ({count},) and a True in it, got {mask}")
     return mask
+
+
+def _plain(seed: Any) -> Any:
+    """A NumPy integer as Python's own, which Gymnasium insists on."""
+    return int(seed) if isinstance(seed, np.integer) else seed

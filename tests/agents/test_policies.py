@@ -132,7 +132,6 @@ def test_labels_and_random_bits():
     labels = Labels(env.link)
     np.testing.assert_array_equal(labels.act(observations, infos), env.label_action(infos["next_index"]))
     random = RandomBits(env.link, seed=2)
-    random.begin(6)
     first = [random.act(observations, infos) for _ in range(3)]
     random.begin(6)
     assert all((one == random.act(observations, infos)).all() for one in first)

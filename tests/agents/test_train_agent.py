@@ -8,6 +8,7 @@ from scipy import stats
 
 from linksim.cli import main
 from linksim.metrics.means import student
+from linksim_benchmarks.agents import evaluation
 from linksim_benchmarks.agents.evaluation import Played, play, rows_of
 from linksim_benchmarks.agents.link_adaptation import Setting
 from linksim_envs import LinkAdaptationEnv
@@ -42,7 +43,7 @@ def test_rows(played):
         assert (played / f"train-agent.{one}").stat().st_size > 300
 
 
-def test_what_is_finished_is_not_played_again(played, tmp_path, monkeypatch):
+def test_what_is_finished_is_not_played_again(played, tmp_path, monkeypatch, capsys):
     """And the number of workers changes nothing."""
     assert main([*WORDS, *GRID, "--workers", "2", "--out", str(tmp_path)]) == 0
     assert rows_in(tmp_path) == rows_in(played)
@@ -50,12 +51,16 @@ def test_what_is_finished_is_not_played_again(played, tmp_path, monkeypatch):
     assert main([*WORDS, *GRID, "--workers", "1", "--out", str(tmp_path)]) == 0
     assert rows_in(tmp_path) == rows_in(played)
     assert main([*WORDS, *GRID, "--workers", "1", "--out", str(tmp_path), "--overwrite"]) == 2
+    next((tmp_path / "settings").iterdir()).write_text("{}")
+    capsys.readouterr()
+    assert main([*WORDS, *GRID, "--workers", "1", "--out", str(tmp_path)]) == 2
+    assert "is damaged" in capsys.readouterr().err
 
 
 def test_transmit(tmp_path):
-    words = ["train-agent", "--env", "Transmit", "--snr-db", "0", "--episodes", "2", "--quiet"]
+    words = ["train-agent", "--env", "Transmit", "--snr-db", "0", "60", "--episodes", "2", "--quiet"]
     assert main([*words, "--workers", "1", "--out", str(tmp_path)]) == 0
-    rows = {row["policy"]: row for row in rows_in(tmp_path)}
+    rows = {row["policy"]: row for row in rows_in(tmp_path) if row["snr_db"] == 0}
     assert rows["random"]["mean_return"] < rows["labels"]["mean_return"] < rows["best"]["mean_return"]
 
 
@@ -80,10 +85,14 @@ def test_refusals(tmp_path, capsys, more, name):
     assert not (tmp_path / "out").exists()
 
 
-def test_played_as_alone():
+def test_played_as_alone(monkeypatch):
     """Side by side with other policies, an episode goes as it goes in a single environment."""
+    shares = []
     setting = Setting(coded=False, correlation=0.9)
-    fast, slow = play(setting.env, [FixedMcs(3), FixedMcs(1)], [5, 8], 200, ("ack",))
+    monkeypatch.setattr(evaluation, "TOGETHER", 1)  # one after the other
+    fast, slow = play(setting.env, [FixedMcs(3), FixedMcs(1)], [5, 8], 200, ("ack",), shares.append)
+    assert shares[-1] == 1
+    assert (np.diff(shares) > 0).all()
     env = LinkAdaptationEnv(coded=False, correlation=0.9)
     for episode, seed in enumerate([5, 8]):
         env.reset(seed=seed)
@@ -117,10 +126,10 @@ def test_student():
 
 def test_speed(tmp_path, capsys):
     path = tmp_path / "speed.json"
-    words = ["env-speed", "--num-envs", "8", "--rounds", "2", "--json", str(path)]
+    words = ["env-speed", "--num-envs", "4", "--rounds", "2", "--json", str(path)]
     assert main([*words, "--cases", "transmit", "uncoded"]) == 0
     rows = json.loads(path.read_text())["rows"]
-    assert [row["subject"] for row in rows] == ["vector of 8", "link alone", "SyncVectorEnv of 16"] * 2
+    assert [row["subject"] for row in rows] == ["vector of 4", "link alone", "SyncVectorEnv of 16"] * 2
     assert all(row["steps_per_s"] > 0 for row in rows)
     assert main(["env-speed", "--num-envs", "8", "--endurance", "400", "--json", str(path)]) == 0
     for row in json.loads(path.read_text())["rows"]:

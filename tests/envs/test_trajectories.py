@@ -46,10 +46,10 @@ def follow(name, number, steps, begun, taken, length):
 @pytest.mark.parametrize(
     ("name", "length", "steps", "others"),
     [
-        ("odd frames", 37, STEPS, 20),
-        ("bits", 20, 50, 10),
+        ("bits", 32, STEPS, STEPS),
+        ("odd frames", 37, 60, 20),
         ("uncoded", 20, 30, 10),
-        ("two schemes", 60, STEPS, 10),
+        ("two schemes", 60, STEPS, STEPS),
         ("coded", 3, 7, 7),
         ("coded link", 3, 7, 7),
     ],

@@ -19,12 +19,15 @@ from linksim_benchmarks.montecarlo.chunk import versions
 from linksim_benchmarks.montecarlo.workers import available_cores, local_workers
 from linksim_benchmarks.pictures.save import FORMATS, save_all
 
+RESULTS = 1
+"""Goes up when environments or policies give other results: what was finished before is played again then."""
+
 Job = tuple[Callable[..., list[dict[str, Any]]], Any]
 
 
 @dataclass(kw_only=True)
 class TrainAgentOptions:
-    """Compare policies in an environment, all on the same episodes.
+    """Compare policies in an environment, all on the same episodes; agents are not trained yet.
 
     LinkAdaptation: every fixed scheme, inner-loop and outer-loop link adaptation (Sionna's), SNR thresholds
     tuned on other episodes, and a genie that knows the SNR of the coming slot. Transmit: random bits, the
@@ -110,7 +113,7 @@ def _played(
     places = [_place(options, job, names) for job in jobs]
     for number, place in enumerate(places):
         if place.is_file() and not options.overwrite:
-            found[number] = json.loads(place.read_text(encoding="utf-8"))["rows"]
+            found[number] = _rows_in(place)
     left = [number for number in range(len(jobs)) if number not in found]
     task = progress.add_task("settings", total=len(jobs))
     progress.update(task, completed=float(len(found)))
@@ -139,6 +142,13 @@ def _played(
     return [row for number in range(len(jobs)) for row in found[number]]
 
 
+def _rows_in(place: Path) -> list[dict[str, Any]]:
+    try:
+        return json.loads(place.read_text(encoding="utf-8"))["rows"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{place} is damaged: delete it, or give --overwrite") from error
+
+
 def _place(options: TrainAgentOptions, job: Job, names: Sequence[str]) -> Path:
     """Where the rows of a setting are kept."""
     setting = job[1] if isinstance(job[1], float) else vars(job[1])
@@ -149,6 +159,7 @@ def _place(options: TrainAgentOptions, job: Job, names: Sequence[str]) -> Path:
         "episodes": options.episodes,
         "seed": options.seed,
         "versions": dict(versions()),
+        "results": RESULTS,
     }
     return options.out / "settings" / f"{provenance.configuration_hash(content)[:16]}.json"
 
@@ -158,10 +169,10 @@ def _table(rows: Sequence[dict[str, Any]]) -> Any:
         [
             _setting(row),
             row["policy"],
-            f"{row['mean_return']:.1f}",
-            f"{row['low']:.1f} … {row['high']:.1f}",
-            f"{row['difference']:+.2f}",
-            f"{row['difference_low']:+.2f} … {row['difference_high']:+.2f}",
+            f"{row['mean_return']:.4g}",
+            f"{row['low']:.4g} … {row['high']:.4g}",
+            f"{row['difference']:+.3g}",
+            f"{row['difference_low']:+.3g} … {row['difference_high']:+.3g}",
         ]
         for row in rows
     ]

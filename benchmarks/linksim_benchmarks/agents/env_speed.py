@@ -114,7 +114,9 @@ def _frames(env: Any, steps: int, seed: int) -> Callable[[], None]:
         links = core.links
         each = np.bincount(np.arange(core.count) % len(links), minlength=len(links))
         groups = [
-            (link, int(few), {"decide": False}, (0.0, 25.0)) for link, few in zip(links, each, strict=True)
+            (link, int(few), {"decide": False}, (0.0, 25.0))
+            for link, few in zip(links, each, strict=True)
+            if few
         ]
     prepared = [_prepared(*group, generator) for group in groups]
 

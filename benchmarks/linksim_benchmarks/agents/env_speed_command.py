@@ -60,9 +60,10 @@ def main(arguments: Sequence[str]) -> None:
     finally:
         torch.set_num_threads(before)
     if options.json is not None:
-        card = provenance.card(
-            options.seed, "fused", {"rounds": options.rounds, "num_envs": options.num_envs}
-        )
+        configuration = {
+            name: value for name, value in vars(options).items() if name not in ("json", "quiet")
+        }
+        card = provenance.card(options.seed, "fused, sionna", configuration)
         files.write_json(options.json, {"rows": rows, "provenance": card})
         target.print(f"Written: {options.json}")
 

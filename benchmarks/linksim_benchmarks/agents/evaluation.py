@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from linksim.metrics.means import student
 from linksim_envs.policies.policy import Policy
 
-OnStep = Callable[[], None]
+OnShare = Callable[[float], None]
+
+STEPS = 200
+"""Of an episode in comparisons."""
+
+TOGETHER = 64
+"""Episodes of a policy that are played side by side; more take memory and gain little."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,9 @@ def play(
     seeds: Sequence[int],
     steps: int,
     told: Sequence[str] = (),
-    on_step: OnStep | None = None,
+    on_share: OnShare = lambda share: None,
 ) -> list[Played]:
-    """One episode of every policy under every seed, all side by side.
+    """One episode of every policy under every seed, those of up to `TOGETHER` seeds side by side.
 
     Under a seed all policies meet the same random numbers, so that their returns can be compared in pairs.
 
@@ -47,8 +53,40 @@ def play(
         seeds: of the episodes.
         steps: of an episode.
         told: names of info whose mean is wanted, too.
-        on_step: called after every step.
+        on_share: called after every step with the share of the work that is done.
     """
+    parts = [seeds[start : start + TOGETHER] for start in range(0, len(seeds), TOGETHER)]
+    played: list[list[Played]] = []
+    for number, part in enumerate(parts):
+        done = number / len(parts)
+        played.append(
+            _side_by_side(
+                make,
+                policies,
+                part,
+                steps,
+                told,
+                lambda share, done=done: on_share(done + share / len(parts)),
+            )
+        )
+    return [
+        Played(
+            of_policy[0].name,
+            np.concatenate([one.returns for one in of_policy]),
+            {name: np.concatenate([one.shares[name] for one in of_policy]) for name in told},
+        )
+        for of_policy in zip(*played, strict=True)
+    ]
+
+
+def _side_by_side(
+    make: Callable[[int], VectorEnv[Any, Any, Any]],
+    policies: Sequence[Policy],
+    seeds: Sequence[int],
+    steps: int,
+    told: Sequence[str],
+    on_share: OnShare,
+) -> list[Played]:
     count = len(seeds)
     env = make(count * len(policies))
     slices = [slice(number * count, (number + 1) * count) for number in range(len(policies))]
@@ -57,7 +95,7 @@ def play(
         policy.begin(count)
     returns = np.zeros(env.num_envs)
     sums = {name: np.zeros(env.num_envs) for name in told}
-    for _ in range(steps):
+    for step in range(steps):
         actions = [
             policy.act(_part(observations, own), _part(infos, own))
             for policy, own in zip(policies, slices, strict=True)
@@ -66,8 +104,7 @@ def play(
         returns += rewards
         for name in told:
             sums[name] += infos[name]
-        if on_step is not None:
-            on_step()
+        on_share((step + 1) / steps)
     env.close()
     return [
         Played(policy.name, returns[own], {name: sums[name][own] / steps for name in told})

@@ -1,6 +1,6 @@
 """The comparison of policies in `linksim/LinkAdaptation-v0`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linksim.seeds import stream_seed
-from linksim_benchmarks.agents.evaluation import play, rows_of
+from linksim_benchmarks.agents.evaluation import STEPS, OnShare, play, rows_of
 from linksim_envs import LinkAdaptationVectorEnv
 from linksim_envs.policies.error_rates import BlockErrorRates
 from linksim_envs.policies.link_adaptation import FixedMcs, Genie, InnerLoop, OuterLoop, SnrThresholds
@@ -16,7 +16,6 @@ from linksim_envs.policies.policy import Policy
 
 POLICIES = ("fixed", "inner-loop", "outer-loop", "thresholds", "genie")
 REFERENCE = "genie"
-STEPS = 200
 TUNING_EPISODES = 200
 
 
@@ -41,7 +40,7 @@ def compare(
     names: Sequence[str],
     episodes: int,
     seed: int,
-    on_share: Callable[[float], None] | None = None,
+    on_share: OnShare = lambda share: None,
 ) -> list[dict[str, Any]]:
     """Play policies in a setting.
 
@@ -58,15 +57,8 @@ def compare(
     links = setting.env(1).core.links
     rates = BlockErrorRates.of_links(links, seed)
     policies = _policies(setting, names, rates, seed)
-    done = [0]
-
-    def step() -> None:
-        done[0] += 1
-        if on_share is not None:
-            on_share(done[0] / STEPS)
-
     seeds = [stream_seed(seed, "agents", "evaluation", number) % 2**32 for number in range(episodes)]
-    played = play(setting.env, policies, seeds, STEPS, ("ack",), step)
+    played = play(setting.env, policies, seeds, STEPS, ("ack",), on_share)
     return rows_of(played, REFERENCE, {"env": "LinkAdaptation", **asdict(setting)})
 
 

@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from linksim.seeds import stream_seed
-from linksim_benchmarks.agents.evaluation import play, rows_of
+from linksim_benchmarks.agents.evaluation import STEPS, OnShare, play, rows_of
 from linksim_envs import TransmitVectorEnv
 from linksim_envs.policies.policy import Policy
 from linksim_envs.policies.transmit import BestBits, Labels, RandomBits
 
 POLICIES = ("random", "labels", "best")
 REFERENCE = "labels"
-STEPS = 200
 
 
 def compare(
@@ -19,7 +18,7 @@ def compare(
     names: Sequence[str],
     episodes: int,
     seed: int,
-    on_share: Callable[[float], None] | None = None,
+    on_share: OnShare = lambda share: None,
 ) -> list[dict[str, Any]]:
     """Play policies over the environment's own link at one SNR.
 
@@ -44,13 +43,6 @@ def compare(
         "best": lambda: BestBits(link, [snr_db], seed),
     }
     policies = [make() for name, make in every.items() if name in names or name == REFERENCE]
-    done = [0]
-
-    def step() -> None:
-        done[0] += 1
-        if on_share is not None:
-            on_share(done[0] / STEPS)
-
     seeds = [stream_seed(seed, "agents", "evaluation", number) % 2**32 for number in range(episodes)]
-    played = play(env, policies, seeds, STEPS, ("bit_errors",), step)
+    played = play(env, policies, seeds, STEPS, ("bit_errors",), on_share)
     return rows_of(played, REFERENCE, {"env": "Transmit", "snr_db": snr_db})

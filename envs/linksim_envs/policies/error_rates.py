@@ -1,10 +1,11 @@
 """Block error rates of modulation and coding schemes against the SNR, measured over the exact link."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from linksim import Draw, Link, checks
+from linksim.files import write_json
 from linksim.provenance import configuration_hash
 from linksim.seeds import stream
+from linksim_envs.link_adaptation import LinkAdaptationEnv
 
 STEP_DB = 0.5
 FRAMES = 1000
@@ -76,23 +79,21 @@ class BlockErrorRates:
         return (1 - self.rates(snr_db)) * self.bits_per_symbol
 
     @classmethod
-    def of_links(
-        cls, links: Sequence[Link], seed: int = 0, on_progress: Callable[[float], None] | None = None
-    ) -> "BlockErrorRates":
-        """The curves of links whose frames are transport blocks, shipped ones if they are of these links.
+    def of_links(cls, links: Sequence[Link], seed: int = 0) -> "BlockErrorRates":
+        """The curves of links whose frames are transport blocks.
+
+        Those of the default schemes are shipped (`measure_defaults` made them); measuring others takes
+        seconds without a code and minutes with one.
 
         Args:
             links: as a `LinkAdaptationCore` has them.
             seed: of the measurement, if it takes one.
-            on_progress: called with the share that is done.
         """
         shipped = json.loads(files("linksim_envs.policies").joinpath(SHIPPED).read_text(encoding="utf-8"))
         curves = []
-        for number, link in enumerate(links):
+        for link in links:
             known = shipped.get(_key(link))
             curves.append(_read(known) if known is not None else measured(link, seed))
-            if on_progress is not None:
-                on_progress((number + 1) / len(links))
         efficiency = [link.layout.information_bits / link.layout.symbols for link in links]
         return cls(curves, efficiency)
 
@@ -152,6 +153,12 @@ def _read(content: dict[str, Any]) -> Curve:
     return Curve(tuple(content["snr_db"]), tuple(content["errors"]), content["frames"])
 
 
-def table_of(links: Sequence[Link], seed: int = 0) -> dict[str, Any]:
-    """What is shipped of links: their curves by the hash of their configuration."""
-    return {_key(link): asdict(measured(link, seed)) for link in links}
+def measure_defaults(path: Path, seed: int = 0) -> None:
+    """Measure the default schemes, coded and not, and write what is shipped of them; takes minutes.
+
+    Args:
+        path: of the JSON, curves by the hash of their link's configuration.
+        seed: of bits and noise.
+    """
+    links = [link for coded in (False, True) for link in LinkAdaptationEnv(coded=coded).core.links]
+    write_json(path, {_key(link): asdict(measured(link, seed)) for link in links})

@@ -15,7 +15,7 @@ with torch.random.fork_rng(devices=range(torch.cuda.device_count())):  # as ever
 
 Observations = Mapping[str, NDArray[Any]]
 BLER_TARGET = 0.1
-FOUND_DB = 0.25
+CELL_DB = 0.25
 """Width of the cells into which reports are sorted for tuning."""
 
 
@@ -65,7 +65,12 @@ class InnerLoop:
     name = "inner loop"
 
     def __init__(self, rates: BlockErrorRates, target: float = BLER_TARGET) -> None:
-        self._loop = InnerLoopLinkAdaptation(_MeasuredAbstraction(rates), bler_target=target)  # type: ignore[arg-type]
+        self._loop = InnerLoopLinkAdaptation(
+            _MeasuredAbstraction(rates),  # type: ignore[arg-type]
+            bler_target=target,
+            precision="single",
+            device="cpu",
+        )
 
     def begin(self, count: int) -> None:
         """Nothing to forget."""
@@ -79,7 +84,8 @@ class InnerLoop:
 
 class OuterLoop:
     """As the inner loop, with an offset to the report that each NACK raises and each ACK lowers, so that in
-    the long run the share of lost blocks is the target: Sionna's `OuterLoopLinkAdaptation`.
+    the long run the share of lost blocks is the target where the most robust scheme can meet it: Sionna's
+    `OuterLoopLinkAdaptation`, whose offset stays within ±20 dB.
 
     Args:
         rates: of the schemes.
@@ -102,6 +108,8 @@ class OuterLoop:
             bler_target=self._target,
             delta_up=self._step_db,
             batch_size=count,
+            precision="single",
+            device="cpu",
         )
 
     def act(self, observations: Observations, infos: Mapping[str, Any]) -> NDArray[np.int64]:
@@ -156,7 +164,7 @@ class SnrThresholds:
         reports, true = np.ravel(reports_db), np.ravel(true_db)
         if not len(reports) or reports.shape != true.shape:
             raise ValueError(f"as many reports as true SNRs, at least one: {reports.shape}, {true.shape}")
-        cells = np.floor(reports / FOUND_DB).astype(int)
+        cells = np.floor(reports / CELL_DB).astype(int)
         first = cells.min()
         goodput = rates.goodput(true)
         value = np.zeros((cells.max() - first + 1, goodput.shape[1]))
@@ -173,7 +181,7 @@ class SnrThresholds:
             path.append(scheme)
         path.reverse()
         edges = np.searchsorted(path, np.arange(1, goodput.shape[1]), side="left")
-        thresholds = (first + edges) * FOUND_DB
+        thresholds = (first + edges) * CELL_DB
         # Beyond the cells that were seen, a scheme that was never best is not tried.
         return cls(np.where(edges == len(path), np.inf, thresholds))
 

@@ -28,6 +28,7 @@ class RandomBits:
     def __init__(self, link: Link, seed: int = 0) -> None:
         self._bits = link.layout.information_bits
         self._seed = seed
+        self.begin(1)
 
     def begin(self, count: int) -> None:
         """The same bits again."""
