@@ -48,4 +48,5 @@ def comparison_figure(rows: Sequence[dict[str, Any]]) -> Figure:
 def _title(row: dict[str, Any]) -> str:
     if row["env"] == "Transmit":
         return f"Es/N0 {row['snr_db']:g} dB"
-    return f"ρ = {row['correlation']:g}, report bias {row['report_bias_db']:+g} dB"
+    bias = row["report_bias_db"]
+    return f"ρ = {row['correlation']:g}, " + (f"report bias {bias:+g} dB" if bias else "no bias")
