@@ -43,15 +43,16 @@ def demodulate(received: Tensor, noise_variance: Tensor, amplitudes: Tensor, dem
     """
     width = (amplitudes.numel() - 1).bit_length()
     parts = torch.view_as_real(received)
-    variance = noise_variance.expand(received.shape)[..., None, None]
-    metric = -(parts[..., None] - amplitudes).square() / variance
-    axes = metric.unflatten(-1, (2,) * width)
+    variance = noise_variance.expand(received.shape)[..., None]
+    # Levels first, so that sums over them run along whole rows of symbols.
+    column = amplitudes.reshape(-1, *(1,) * parts.dim())
+    metric = ((parts - column).square() / -variance).unflatten(0, (2,) * width)
     llr = []
     for bit in range(width):
-        others = [axis - width for axis in range(width) if axis != bit]
-        summed = axes
+        others = [axis for axis in range(width) if axis != bit]
+        summed = metric
         if others:
-            summed = axes.logsumexp(others) if demapper == "app" else axes.amax(others)
-        llr.append(summed[..., 1] - summed[..., 0])
-    # [..., S, 2, m/2] with the dimension before the bit, in labels the bit before the dimension.
-    return torch.stack(llr, -1).transpose(-1, -2).flatten(-3)
+            summed = metric.logsumexp(others) if demapper == "app" else metric.amax(others)
+        llr.append(summed[1] - summed[0])
+    # [..., S, m/2, 2]: in labels the bits of the two dimensions take turns.
+    return torch.stack(llr, -2).flatten(-3)

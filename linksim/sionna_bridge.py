@@ -74,16 +74,19 @@ def demapper(
 
 @lru_cache(maxsize=128)
 @_not_inference
-def crc_encoder(name: str, precision: Precision, device: str) -> CRCEncoder:
-    """Sionna's CRC encoder: appends the check bits to [..., k] bits."""
+def crc_encoder(name: str, bits: int, precision: Precision, device: str) -> CRCEncoder:
+    """Sionna's CRC encoder: appends the check bits to [..., bits] bits.
+
+    It keeps a matrix for the length seen last, so lengths have encoders of their own.
+    """
     return CRCEncoder(name, precision=precision, device=device)
 
 
 @lru_cache(maxsize=128)
 @_not_inference
-def crc_decoder(name: str, precision: Precision, device: str) -> CRCDecoder:
-    """Sionna's CRC decoder: strips the check bits and says which rows, [..., 1], passed."""
-    return CRCDecoder(crc_encoder(name, precision, device), precision=precision, device=device)
+def crc_decoder(name: str, bits: int, precision: Precision, device: str) -> CRCDecoder:
+    """Sionna's CRC decoder of [..., bits and check bits]: strips these and says which rows, [..., 1], passed."""
+    return CRCDecoder(crc_encoder(name, bits, precision, device), precision=precision, device=device)
 
 
 @lru_cache(maxsize=32)

@@ -80,6 +80,8 @@ class Mcs:
             channel="rayleigh",
             crc=CRC,
             backend="fused",
+            # Without a decoder only the signs of the LLRs count, which the maximum gives.
+            demapper="maxlog" if self.code_rate is None else "app",
             **code,  # type: ignore[arg-type]
         )
 

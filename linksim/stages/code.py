@@ -74,7 +74,7 @@ class Code:
         layout = self.layout
         precision, device = self._where(bits)
         if layout.crc != "none":
-            bits = sionna_bridge.crc_encoder(layout.crc, precision, device)(bits)
+            bits = sionna_bridge.crc_encoder(layout.crc, layout.information_bits, precision, device)(bits)
         if layout.code != "none":
             sizes = layout.message_bits, layout.coded_bits
             bits = sionna_bridge.ldpc_encoder(*sizes, precision, device)(bits)
@@ -130,7 +130,9 @@ class Code:
     def _passed(self, llr: Tensor) -> Tensor:
         """[B] whether the hard decisions of the message bits pass their CRC."""
         decisions = (llr.detach() > 0).to(llr.dtype)
-        return sionna_bridge.crc_decoder(self.layout.crc, *self._where(llr))(decisions)[1].squeeze(-1).bool()
+        layout = self.layout
+        decoder = sionna_bridge.crc_decoder(layout.crc, layout.information_bits, *self._where(llr))
+        return decoder(decisions)[1].squeeze(-1).bool()
 
     def _decode_early(self, llr: Tensor) -> Tensor:
         """Belief propagation in which frames that pass their CRC take no further part."""
