@@ -85,7 +85,7 @@ def crc_encoder(name: str, bits: int, precision: Precision, device: str) -> CRCE
 @lru_cache(maxsize=128)
 @_not_inference
 def crc_decoder(name: str, bits: int, precision: Precision, device: str) -> CRCDecoder:
-    """Sionna's CRC decoder of [..., bits and check bits]: strips these and says which rows, [..., 1], passed."""
+    """Sionna's CRC decoder of [..., bits and check bits]: strips these, says which rows, [..., 1], passed."""
     return CRCDecoder(crc_encoder(name, bits, precision, device), precision=precision, device=device)
 
 
