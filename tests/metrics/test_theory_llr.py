@@ -49,7 +49,7 @@ def simulated(config, snr_db, seed, constellation=None):
     index = torch.randint(2**10, (frames, TOKENS), generator=generator)
     draw = link.draw(frames, snr_db, generator)
     with torch.no_grad():
-        llr = link.hard(index=index, draw=draw).llr
+        llr = link.hard(index=index, draw=draw, decide=False).llr
     assert llr is not None
     means = llr.abs().mean(1).numpy()
     half = stats.t.isf((1 - LEVEL) / 2, frames - 1) * means.std(ddof=1) / math.sqrt(frames)
