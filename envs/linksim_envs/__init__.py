@@ -11,7 +11,7 @@ Example:
     >>> env = gymnasium.make("linksim_envs:linksim/Transmit-v0")
     >>> observation, info = env.reset(seed=0)
     >>> observation["codewords"].shape
-    (1, 4)
+    (4,)
     >>> envs = gymnasium.make_vec("linksim_envs:linksim/LinkAdaptation-v0", num_envs=8)
     >>> envs.action_space
     MultiDiscrete([10 10 10 10 10 10 10 10])

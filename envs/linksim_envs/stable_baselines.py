@@ -60,7 +60,7 @@ class StableBaselinesVecEnv(VecEnv):
         >>> envs = gymnasium.make_vec("linksim/Transmit-v0", num_envs=4, autoreset_mode="SameStep")
         >>> adapted = StableBaselinesVecEnv(envs, info_keys=["bit_errors"])
         >>> adapted.reset()["codewords"].shape
-        (4, 1, 4)
+        (4, 4)
         >>> observations, rewards, dones, infos = adapted.step(np.zeros((4, 4), dtype=np.int8))
         >>> list(infos[0])
         ['bit_errors']

@@ -22,8 +22,8 @@ class TransmitEnv(SingleEnv[TransmitCore]):
 
     With K codewords, N tokens of b = ceil(log2 K) bits and D components per codeword:
 
-    - Observation: a dictionary with "codewords", float32 [N, D], and "snr_db", float32 [1], the Es/N0 of the
-      coming transmission in dB (under fading its mean; the gain stays unseen).
+    - Observation: a dictionary with "codewords", float32 [N·D], one after the other, and "snr_db", float32
+      [1], the Es/N0 of the coming transmission in dB (under fading its mean; the gain stays unseen).
     - Action: `MultiBinary(N·b)`, the information bits of the frame, most significant first in each token; or
       with `actions="indices"`, `MultiDiscrete([K]·N)`, an index for each token.
     - Reward: minus the squared error between embedding and codeword per component, mean over tokens; or with

@@ -62,7 +62,9 @@ class TransmitCore(Core):
         self._indices = None if self.task is None else self.task.indices(self.link)
         self.observation_space = spaces.Dict(
             {
-                "codewords": spaces.Box(-largest, largest, (config.tokens, config.embedding_dim), np.float32),
+                "codewords": spaces.Box(
+                    -largest, largest, (self._codebook[0].size * config.tokens,), np.float32
+                ),
                 "snr_db": spaces.Box(-SNR_LIMIT_DB, SNR_LIMIT_DB, (1,), np.float32),
             }
         )
@@ -145,10 +147,10 @@ class TransmitCore(Core):
         return rewards, {**info, **self._next_label(which)}
 
     def observe(self) -> dict[str, NDArray[Any]]:
-        """Codewords to send, [count, N, D], and SNR, [count, 1]."""
+        """Codewords to send, [count, N·D], and SNR, [count, 1]."""
         every = np.arange(self.count)
         return {
-            "codewords": self._codebook[self._observed(every)].astype(np.float32),
+            "codewords": self._codebook[self._observed(every)].astype(np.float32).reshape(self.count, -1),
             "snr_db": self._snr[every, self._position][:, None],
         }
 

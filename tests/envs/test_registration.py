@@ -34,7 +34,7 @@ def test_runs_in_vector_environments():
     envs.reset(seed=1, options={"snr_db": 7})
     for _ in range(4):
         observation, reward, *_ = envs.step(envs.action_space.sample())
-    assert observation["codewords"].shape == (3, 1, 4)
+    assert observation["codewords"].shape == (3, 4)
     assert reward.shape == (3,)
 
 

@@ -89,7 +89,9 @@ def test_reward_follows_from_the_llrs(dtype, decision):
     env.action_space.seed(0)
     observation, info = env.reset(seed=4)
     for _ in range(20):
-        np.testing.assert_array_equal(observation["codewords"], codebook[info["next_index"]].astype("f"))
+        np.testing.assert_array_equal(
+            observation["codewords"], codebook[info["next_index"]].astype("f").ravel()
+        )
         wanted = info["next_index"]
         action = env.action_space.sample()
         observation, reward, terminated, _, info = env.step(action)

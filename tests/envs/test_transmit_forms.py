@@ -63,7 +63,7 @@ def test_information_of_a_step(name):
     for _ in range(20):
         before, (observation, reward, terminated, _, info) = info, env.step(env.action_space.sample())
         np.testing.assert_array_equal(info["index"], before["next_index"])
-        np.testing.assert_array_equal(observation["codewords"], codebook[info["next_index"]])
+        np.testing.assert_array_equal(observation["codewords"], codebook[info["next_index"]].ravel())
         assert observation["snr_db"] == np.float32(8.0)
         assert info["llr"].shape == (env.link.layout.information_bits,)
         assert info["decoded_index"].shape == (config.tokens,)
