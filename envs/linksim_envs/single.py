@@ -35,7 +35,7 @@ class SingleEnv(gymnasium.Env[dict[str, Any], Any], Generic[CoreType]):
         core.keep_signals = render_mode is not None
         self.observation_space = core.observation_space
         self.action_space = core.action_space
-        self._display: Display | None = None
+        self._display = Display()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -88,21 +88,15 @@ class SingleEnv(gymnasium.Env[dict[str, Any], Any], Generic[CoreType]):
         if self.render_mode != "rgb_array":
             return None
         self.core.require_begun(ONE, "render()")
-        return (self._display or self._open()).pixels(self.core.picture(0))
+        return self._display.pixels(self.core.picture(0))
 
     def close(self) -> None:
         """Close the window, if there is one."""
-        if self._display is not None:
-            self._display.close()
-            self._display = None
+        self._display.close()
 
     def _show(self) -> None:
         if self.render_mode == "human":
-            (self._display or self._open()).show(self.core.picture(0))
-
-    def _open(self) -> Display:
-        self._display = Display()
-        return self._display
+            self._display.show(self.core.picture(0))
 
     def _observation(self) -> dict[str, Any]:
         return _first(self.core.observe())

@@ -63,7 +63,7 @@ class BatchEnv(VectorEnv[dict[str, Any], Any, Any], Generic[CoreType]):
         self.observation_space = batch_space(core.observation_space, core.count)
         self.action_space = batch_space(core.action_space, core.count)
         self._all = np.arange(core.count)
-        self._display: Display | None = None
+        self._display = Display()
 
     @property
     def np_random(self) -> tuple[np.random.Generator | None, ...]:  # type: ignore[override]
@@ -190,22 +190,15 @@ class BatchEnv(VectorEnv[dict[str, Any], Any, Any], Generic[CoreType]):
         if self.render_mode != "rgb_array":
             return None
         self.core.require_begun(self._all, "render()")
-        display = self._display or self._open()
-        return tuple(display.pixels(self.core.picture(number)) for number in range(self.num_envs))
+        return tuple(self._display.pixels(self.core.picture(number)) for number in range(self.num_envs))
 
     def close_extras(self, **kwargs: Any) -> None:
         """Close the window, if there is one."""
-        if self._display is not None:
-            self._display.close()
-            self._display = None
+        self._display.close()
 
     def _show(self) -> None:
         if self.render_mode == "human":
-            (self._display or self._open()).show(self.core.picture(0))
-
-    def _open(self) -> Display:
-        self._display = Display()
-        return self._display
+            self._display.show(self.core.picture(0))
 
     def _given(self, content: Any) -> Any:
         if not self.tensors:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special  # scipy.stats has the same quantiles but takes most of a second to import
 
-from linksim.metrics.clusters import carriers, cluster_ends, exact_ends
+from linksim.metrics.clusters import carriers, cluster_ends, exact_ends, score_ends
 
 
 def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
@@ -32,9 +32,7 @@ def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[f
     (0.4439, 0.9748)
     """
     successes, trials, tail = _checked_counts(successes, trials, level)
-    low = special.betaincinv(successes, trials - successes + 1, tail) if successes > 0 else 0.0
-    high = special.betainccinv(successes + 1, trials - successes, tail) if successes < trials else 1.0
-    return float(low), float(high)
+    return exact_ends(successes, trials, tail)
 
 
 def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
@@ -57,13 +55,7 @@ def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, flo
     successes, trials, tail = _checked_counts(successes, trials, level)
     if trials == 0:
         return 0.0, 1.0
-    failures = trials - successes
-    squared_quantile = float(special.ndtri(tail)) ** 2
-    half_width = math.sqrt(squared_quantile * (successes * failures / trials + squared_quantile / 4))
-    total = trials + squared_quantile
-    low = (successes + squared_quantile / 2 - half_width) / total if successes > 0 else 0.0
-    high = (successes + squared_quantile / 2 + half_width) / total if failures > 0 else 1.0
-    return low, high
+    return score_ends(successes, trials, tail)
 
 
 def newcombe_paired(

@@ -9,6 +9,7 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from linksim.metrics.means import student
+from linksim.seeds import stream_seed
 from linksim_envs.policies.policy import Policy
 
 OnShare = Callable[[float], None]
@@ -33,6 +34,11 @@ class Played:
     name: str
     returns: NDArray[np.float64]
     shares: dict[str, NDArray[np.float64]]
+
+
+def episode_seeds(seed: int, purpose: str, count: int) -> list[int]:
+    """Seeds of episodes; those of different purposes, such as tuning and evaluation, are independent."""
+    return [stream_seed(seed, "agents", purpose, number) % 2**32 for number in range(count)]
 
 
 def play(

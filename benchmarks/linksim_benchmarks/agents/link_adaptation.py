@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linksim.seeds import stream_seed
-from linksim_benchmarks.agents.evaluation import STEPS, OnShare, play, rows_of
-from linksim_envs import LinkAdaptationVectorEnv
+from linksim_benchmarks.agents.evaluation import STEPS, OnShare, episode_seeds, play, rows_of
+from linksim_envs import LinkAdaptationVectorEnv, Mcs
 from linksim_envs.policies.error_rates import BlockErrorRates
 from linksim_envs.policies.link_adaptation import FixedMcs, Genie, InnerLoop, OuterLoop, SnrThresholds
 from linksim_envs.policies.policy import Policy
@@ -54,18 +53,19 @@ def compare(
     Returns:
         rows, as `rows_of` gives them.
     """
-    links = setting.env(1).core.links
-    rates = BlockErrorRates.of_links(links, seed)
-    policies = _policies(setting, names, rates, seed)
-    seeds = [stream_seed(seed, "agents", "evaluation", number) % 2**32 for number in range(episodes)]
+    core = setting.env(1).core
+    rates = BlockErrorRates.of_links(core.links, seed)
+    policies = _policies(setting, core.schemes, names, rates, seed)
+    seeds = episode_seeds(seed, "evaluation", episodes)
     played = play(setting.env, policies, seeds, STEPS, ("ack",), on_share)
     return rows_of(played, REFERENCE, {"env": "LinkAdaptation", **asdict(setting)})
 
 
-def _policies(setting: Setting, names: Sequence[str], rates: BlockErrorRates, seed: int) -> list[Policy]:
+def _policies(
+    setting: Setting, schemes: Sequence[Mcs], names: Sequence[str], rates: BlockErrorRates, seed: int
+) -> list[Policy]:
     found: list[Policy] = []
     if "fixed" in names:
-        schemes = setting.env(1).core.schemes
         found += [FixedMcs(number, scheme.label) for number, scheme in enumerate(schemes)]
     if "inner-loop" in names:
         found.append(InnerLoop(rates))
@@ -82,8 +82,7 @@ def seen_slots(setting: Setting, seed: int) -> tuple[NDArray[np.float64], NDArra
     The channel does not depend on what is sent, so the cheapest blocks are.
     """
     env = setting.env(TUNING_EPISODES, coded=False, symbols=17)
-    seeds = [stream_seed(seed, "agents", "tuning", number) % 2**32 for number in range(TUNING_EPISODES)]
-    observations, infos = env.reset(seed=seeds)
+    observations, infos = env.reset(seed=episode_seeds(seed, "tuning", TUNING_EPISODES))
     reports, true = [], []
     for _ in range(STEPS):
         reports.append(observations["snr_db"][:, 0].astype(float))

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from linksim.seeds import stream_seed
-from linksim_benchmarks.agents.evaluation import STEPS, OnShare, play, rows_of
+from linksim_benchmarks.agents.evaluation import STEPS, OnShare, episode_seeds, play, rows_of
 from linksim_envs import TransmitVectorEnv
 from linksim_envs.policies.policy import Policy
 from linksim_envs.policies.transmit import BestBits, Labels, RandomBits
@@ -43,6 +42,6 @@ def compare(
         "best": lambda: BestBits(link, [snr_db], seed),
     }
     policies = [make() for name, make in every.items() if name in names or name == REFERENCE]
-    seeds = [stream_seed(seed, "agents", "evaluation", number) % 2**32 for number in range(episodes)]
+    seeds = episode_seeds(seed, "evaluation", episodes)
     played = play(env, policies, seeds, STEPS, ("bit_errors",), on_share)
     return rows_of(played, REFERENCE, {"env": "Transmit", "snr_db": snr_db})
