@@ -1,5 +1,7 @@
 """Bits to symbols and received symbols to LLRs."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -146,7 +148,16 @@ class Modem:
         variance = torch.as_tensor(noise_variance, dtype=received.real.dtype, device=received.device)
         variance = variance.clamp_min(LEAST_VARIANCE)
         if self.backend == "fused":
-            amplitudes = separable_qam.levels(self.constellation(received.real.dtype, received.device))
+            amplitudes = _amplitudes(self.bits_per_symbol, precision, device)
             return separable_qam.demodulate(received, variance, amplitudes, self.demapper)
         block = sionna_bridge.demapper(self.demapper, self._points, self.bits_per_symbol, precision, device)
         return block(received, variance)
+
+
+# Kept amplitudes outlive their first use: made in inference mode, they must serve training too.
+@lru_cache(maxsize=128)
+@torch.inference_mode(False)
+def _amplitudes(bits_per_symbol: int, precision: sionna_bridge.Precision, device: str) -> Tensor:
+    """`separable_qam.levels` of square QAM."""
+    mapper = sionna_bridge.mapper(None, bits_per_symbol, precision, device)
+    return separable_qam.levels(mapper.constellation())

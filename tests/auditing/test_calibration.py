@@ -6,16 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from helpers.generators import generator
 from scipy import integrate, stats
 
 from linksim import Link, LinkConfig, audit
 from linksim.auditing.calibration import capacity
 
 SNR = 2.0
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def model_of(codebook_size=16, **options):

@@ -6,13 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from helpers.generators import generator
 
 from linksim import Link, LinkConfig, audit
 from linksim.auditing.constellation import CELLS, POINTS, Constellations
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def link_of(tokens=6, codebook_size=16, bits_per_symbol=4, **options):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from helpers.generators import generator
 from scipy import stats
 from torch.distributions import Categorical, kl_divergence
 
@@ -14,10 +15,6 @@ from linksim.auditing.figures import FrameFigures, path_figures, task_figures
 from linksim.auditing.rows import SHARES, Expectations, stage_rows
 from linksim.expected_llr import expected_mean_llr
 from linksim.metrics.intervals import clustered_proportion
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def outputs_of(frames=30, classes=7, features=12, dtype=torch.float64):

@@ -2,29 +2,20 @@
 
 import io
 import pickle
-import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from helpers.generators import generator
 from PIL import Image
 
 from linksim import Link, LinkConfig
+from linksim.verification import global_generators
 from linksim_benchmarks.baselines.codec import fit_codec
 from linksim_benchmarks.baselines.image_files import candidates, container
 
 LINK = LinkConfig(tokens=8, codebook_size=64)
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def global_states():
-    """Of the generators of Python, NumPy and torch."""
-    numpy_state = np.random.get_state()  # noqa: NPY002 - the global generator is what is looked at
-    return random.getstate(), numpy_state[1].tolist(), numpy_state[2], torch.get_rng_state().tolist()
 
 
 @pytest.fixture(scope="module")
@@ -140,10 +131,10 @@ def test_no_damage_raises(one):
 
 
 def test_a_seed_repeats_itself_and_global_generators_are_left_alone(codec, small):
-    before = global_states()
+    before = global_generators.states()
     again = fit_codec(small, LINK, 10.0)
     one, two, other = (again.correct(0, 100, 6.0, generator(seed)) for seed in (5, 5, 6))
-    assert global_states() == before
+    assert global_generators.states() == before
     assert again.identity() == codec.identity()
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)

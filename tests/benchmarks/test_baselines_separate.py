@@ -1,17 +1,18 @@
 """Separate source and channel coding: rate, distortion, what the channel does, and who has a say."""
 
 import pickle
-import random
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from helpers.generators import generator
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
 from linksim import Link, LinkConfig
+from linksim.verification import global_generators
 from linksim_benchmarks.baselines.base import MOST_TRAINING_IMAGES, design_snr_db, training_part
 from linksim_benchmarks.baselines.bit_pipe import BitPipe, pipe_config
 from linksim_benchmarks.baselines.scalar_quantizer import STEPS, capacity, fit_quantizer
@@ -19,16 +20,6 @@ from linksim_benchmarks.baselines.separate import fit_separate
 
 LINK = LinkConfig(tokens=12, codebook_size=64)
 """18 symbols of 16-QAM."""
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def global_states():
-    """Of the generators of Python, NumPy and torch."""
-    numpy_state = np.random.get_state()  # noqa: NPY002 - the global generator is what is looked at
-    return random.getstate(), numpy_state[1].tolist(), numpy_state[2], torch.get_rng_state().tolist()
 
 
 @pytest.fixture(scope="module")
@@ -129,10 +120,10 @@ def test_deep_in_noise_it_guesses(separate):
 
 
 def test_a_seed_repeats_itself_and_global_generators_are_left_alone(separate, small):
-    before = global_states()
+    before = global_generators.states()
     again = fit_separate(small, LINK, 8.0)
     one, two, other = (again.correct(0, 360, 2.0, generator(seed)) for seed in (5, 5, 6))
-    assert global_states() == before
+    assert global_generators.states() == before
     assert again.identity() == separate.identity()
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)

@@ -1,14 +1,13 @@
 """Baselines that are trained: straight-through, and without a link."""
 
 import json
-import random
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from linksim.cli import main
+from linksim.verification import global_generators
 from linksim_benchmarks.baselines.noiseless import noiseless_bound
 from linksim_benchmarks.baselines.straight_through import settings, trained
 from linksim_training.checkpoints import Checkpoint, load_checkpoint
@@ -17,12 +16,6 @@ WORDS = [
     *("train", "--dataset", "digits", "--preset", "recommended", "--epochs", "2", "--batch-size", "128"),
     *("--tokens", "4", "--codebook-size", "16", "--snr-db", "12", "--seed", "3", "--quiet"),
 ]
-
-
-def global_states():
-    """Of the generators of Python, NumPy and torch."""
-    numpy_state = np.random.get_state()  # noqa: NPY002 - the global generator is what is looked at
-    return random.getstate(), numpy_state[1].tolist(), numpy_state[2], torch.get_rng_state().tolist()
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +34,9 @@ def checkpoint(path):
 def straight(checkpoint, tmp_path_factory):
     """Its path; global generators are left alone."""
     folder = tmp_path_factory.mktemp("runs") / "straight"
-    before = global_states()
+    before = global_generators.states()
     best = trained(checkpoint, folder)
-    assert global_states() == before
+    assert global_generators.states() == before
     return best
 
 

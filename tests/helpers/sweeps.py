@@ -90,15 +90,18 @@ class MadeUp:
         none = special.betaln(self.shape, self.second + self.frame_bits)
         return self.frame_rate * -np.expm1(none - special.betaln(self.shape, self.second))
 
-    def count(self, chunk, frames, generator):
-        numbers = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+    def errors(self, frames, numbers):
+        """[frames] wrong bits of each, drawn from a generator of NumPy."""
         if self.frame_rate is None:
             total = numbers.binomial(frames * self.frame_bits, self.rate)
-            errors = np.bincount(numbers.integers(frames, size=total), minlength=frames)
-        else:
-            rates = numbers.beta(self.shape, self.second, frames)
-            hit = numbers.random(frames) < self.frame_rate
-            errors = numbers.binomial(self.frame_bits, np.where(hit, rates, 0))
+            return np.bincount(numbers.integers(frames, size=total), minlength=frames)
+        rates = numbers.beta(self.shape, self.second, frames)
+        hit = numbers.random(frames) < self.frame_rate
+        return numbers.binomial(self.frame_bits, np.where(hit, rates, 0))
+
+    def count(self, chunk, frames, generator):
+        numbers = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+        errors = self.errors(frames, numbers)
         sums = {
             "bit_errors": int(errors.sum()),
             "squared_bit_errors": int((errors**2).sum()),

@@ -4,6 +4,7 @@ import pytest
 import torch
 from helpers import laws, oracles
 from helpers.defects import channel, receiver, transmitter
+from helpers.generators import generator
 from helpers.qam import qam_points
 from helpers.strategies import distributions
 
@@ -11,10 +12,6 @@ from linksim import Link, LinkConfig, Modem
 from linksim.metrics.theory import qam_ber
 
 SIZES = {"tokens": 2, "codebook_size": 11, "embedding_dim": 4}  # 8 bits, some indices invalid
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def link(bits_per_symbol=6, **changes):

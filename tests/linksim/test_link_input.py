@@ -4,14 +4,11 @@ import math
 
 import pytest
 import torch
+from helpers.generators import generator
 
 from linksim import Link, LinkConfig
 
 INDEX = torch.tensor([[0, 1, 2], [4, 3, 2]])
-
-
-def generator():
-    return torch.Generator().manual_seed(0)
 
 
 @pytest.fixture

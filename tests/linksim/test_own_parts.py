@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from helpers.generators import generator
 from helpers.laws import check_frame_independence, check_map_law, check_whole_link_law
 from helpers.oracles import check_llr
 from torch import nn
@@ -11,10 +12,6 @@ from torch import nn
 from linksim import Link, LinkConfig
 
 CONFIG = {"tokens": 3, "codebook_size": 11, "embedding_dim": 6, "bits_per_symbol": 4}
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 class PhaseChannel:

@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
+from helpers.generators import generator
 from torch import nn
 
 from linksim import Link, LinkConfig
@@ -11,10 +12,6 @@ from linksim.config import DEFECTS
 from linksim.stages.quantize import Quantize
 
 SIZES = {"tokens": 3, "codebook_size": 11, "embedding_dim": 6, "bits_per_symbol": 8}
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def link_of(defects=(), seed=4, **options):

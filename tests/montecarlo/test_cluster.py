@@ -124,7 +124,7 @@ def test_all_workers_gone_for_a_while(cluster, tmp_path, monkeypatch):
 
     def strike(progress, workers):
         numbers.append(workers())
-        said.append(status(progress, workers()))
+        said.append(status(progress, numbers[-1]))
         if len(numbers) == 1:
             cluster.scale(0)
         elif not numbers[-1]:

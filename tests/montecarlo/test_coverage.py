@@ -4,27 +4,36 @@ Seeds are fixed. Of 1,000 sweeps that cover at 95 %, 935 or more do so in 98.6 %
 """
 
 import math
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import pytest
 import torch
 from helpers.sweeps import MadeUp, alone, run_alone, sweep_of
+from montecarlo.coverage_study import (
+    FEW,
+    NO_CAP,
+    RARE,
+    SWEEPS,
+    bits_of_a_symbol,
+    coverage,
+    of_fixed_size,
+    relative_width,
+    same_counts,
+    stopped,
+)
 from scipy import special, stats
 
 from linksim.metrics.clusters import exact_ends
-from linksim.metrics.frames import frame_proportion
 from linksim.metrics.intervals import clopper_pearson
+from linksim_benchmarks.ber import Point
 from linksim_benchmarks.image_point import ImageTally
 from linksim_benchmarks.montecarlo.engine import run
 from linksim_benchmarks.montecarlo.stop import LEAST_ERRORS, StopRule, errors_for_width
 from linksim_benchmarks.montecarlo.workers import local_workers
 
-SWEEPS = 1000
 LEAST = 0.935
 WIDEST = 1.3
-NO_CAP = 10**9
 
 
 def independent(rate, **more):
@@ -63,15 +72,6 @@ CASES = {
 HALF = {"50 errors or bits", "width or bits", "fading, frames or bits"}
 
 
-def same_counts(point, tally):
-    """Clopper and Pearson's interval for a sample of fixed size: of the bits, or with dependent bits of as
-    many independent ones as the true variance between frames makes of them."""
-    trials = tally.bits / point.design_effect()
-    errors = tally.rate * trials
-    low = stats.beta.ppf(0.025, errors, trials - errors + 1) if errors else 0.0
-    return low, stats.beta.isf(0.025, errors + 1, trials - errors)
-
-
 @lru_cache
 def simulated(case):
     point, limits = CASES[case]
@@ -79,57 +79,28 @@ def simulated(case):
     return [run_alone([point], rule, seed).results[0] for seed in range(SWEEPS)]
 
 
-# Few wrong frames. Share of wrong frames and relative variance of the wrong bits in one: 2 % and 3.4, 4 % and
-# 1.8, 4 % and 1.3, 2 % and 0.2.
-FEW = {
-    "like Rayleigh block fading at 23 dB": MadeUp(1.2e-3, frame_bits=1000, frame_rate=1.0, shape=0.003),
-    "like Rayleigh block fading at 18 dB, short frames": MadeUp(4e-3, frame_rate=1.0, shape=0.01),
-    "strong bursts": MadeUp(0.01, frame_rate=0.05, shape=0.3, frame_bits=1000),
-    "decoder": MadeUp(0.002, frame_rate=0.02, shape=4.0, frame_bits=1000),
-}
-
-
-def intervals_of(point, wrong, sweeps=SWEEPS):
-    """Of sweeps over so many frames that so many are wrong on average: [sweeps, 2], and the tallies."""
-    frames = round(wrong / point.frame_error_rate())
-    tallies = [point.tally() for _ in range(sweeps)]
-    generator = torch.Generator().manual_seed(round(10 * wrong))
-    for tally in tallies:
-        tally.add(point.count(0, frames, generator))
-    return np.array([tally.bounds() for tally in tallies]), tallies
-
-
 @pytest.mark.parametrize("wrong", [0.8, 4, 8, 16])
 @pytest.mark.parametrize("name", FEW)
 def test_coverage_with_few_wrong_frames(name, wrong):
-    point = FEW[name]
-    ends, _ = intervals_of(point, wrong)
-    assert ((ends[:, 0] <= point.rate) & (point.rate <= ends[:, 1])).mean() >= LEAST
+    assert coverage(FEW[name], of_fixed_size(FEW[name], wrong)) >= LEAST
 
 
 @pytest.mark.parametrize("target", [1, 5, 10])
 @pytest.mark.parametrize("name", FEW)
 def test_coverage_when_few_wrong_frames_stop_it(name, target):
-    """In chunks with about half of them."""
-    frames = math.ceil(target / 2 / FEW[name].frame_error_rate())
-    point, rule = replace(FEW[name], chunk_frames=frames), StopRule(max_bits=NO_CAP, target_errors=target)
-    ends = [run_alone([point], rule, seed).results[0].tally.bounds() for seed in range(SWEEPS)]
-    assert np.mean([low <= point.rate <= high for low, high in ends]) >= LEAST
+    assert coverage(FEW[name], stopped(FEW[name], target)) >= LEAST
 
 
 @pytest.mark.parametrize("name", FEW)
 def test_width_with_enough_wrong_frames(name):
-    ends, tallies = intervals_of(FEW[name], 80, 200)
-    same = np.array([same_counts(FEW[name], tally) for tally in tallies])
-    assert 0.95 < np.diff(ends).mean() / np.diff(same).mean() <= 1.1
+    assert 0.95 < relative_width(FEW[name], of_fixed_size(FEW[name], 80, 200)) <= 1.1
 
 
 def test_the_spread_of_few_wrong_frames_taken_for_known_covers_too_little():
     """So the tests above can tell: with as many degrees of freedom as frames, most of which are right."""
     point = FEW["like Rayleigh block fading at 23 dB"]
-    _, tallies = intervals_of(point, 8)
     covered = 0
-    for tally in tallies:
+    for tally in of_fixed_size(point, 8):
         trials = tally.effective_errors / tally.rate if tally.rate else 0.0
         low, high = exact_ends(tally.effective_errors, trials, 0.025)
         covered += low <= point.rate <= high
@@ -156,27 +127,41 @@ def test_coverage_of_an_accuracy_with_few_images_wrong_or_few_right(flip):
 
 def test_a_burst_that_has_not_happened_is_not_covered():
     """Nine wrong frames in ten with one wrong bit of 100 and the tenth with 40, 5 % of the frames wrong."""
-    generator, covered, rate = np.random.default_rng(9), {}, 0.05 * (0.9 * 1 + 0.1 * 40) / 100
-    for wrong in (8, 40):
-        frames = wrong * 20
-        few = generator.binomial(frames, 0.05, SWEEPS)
-        bursts_of = generator.binomial(few, 0.1)
-        ends = []
-        for some, burst in zip(few.tolist(), bursts_of.tolist(), strict=True):
-            sums = some + 39 * burst, some + 1599 * burst, some
-            ends.append(frame_proportion(frames, 100, *sums))
-        covered[wrong] = np.mean([low <= rate <= high for low, high in ends])
-    assert covered[8] < 0.65
-    assert covered[40] >= LEAST
+    assert coverage(RARE, of_fixed_size(RARE, 8)) < 0.65
+    assert coverage(RARE, of_fixed_size(RARE, 40)) >= LEAST
+
+
+def test_rare_bursts_are_as_they_say():
+    """Rate and variance of a frame's errors, four standard errors wide."""
+    tally = of_fixed_size(RARE, 50_000, 1)[0]
+    sums = tally.sums["hard"]
+    frames, bits = tally.frames, RARE.frame_bits
+    variance = RARE.design_effect() * bits * RARE.rate * (1 - RARE.rate)
+    mean = sums.bit_errors / frames
+    assert abs(mean - bits * RARE.rate) < 4 * math.sqrt(variance / frames)
+    fourth = RARE.frame_rate * RARE.burst_share * RARE.burst_bits**4
+    assert abs(sums.squared_bit_errors / frames - mean**2 - variance) < 4 * math.sqrt(fourth / frames)
+    assert abs(sums.frame_errors / frames - RARE.frame_rate) < 4 * math.sqrt(RARE.frame_rate / frames)
+
+
+@pytest.mark.parametrize(("bits", "snr_db", "demapper"), [(4, -6.0, "maxlog"), (10, 18.0, "app")])
+def test_errors_of_a_symbol_spread_as_computed(bits, snr_db, demapper):
+    """Against the link, four standard errors wide, which tells the variance from that of independent bits."""
+    point, frames = Point(bits, "awgn", snr_db, demapper, "fused"), 10_000
+    sums = point.count(0, frames, torch.Generator().manual_seed(0))["hard"]
+    mean = sums["bit_errors"] / frames
+    spread = (sums["squared_bit_errors"] / frames - mean**2) / point.frame_bits
+    rate, variance = bits_of_a_symbol(bits, snr_db, demapper)
+    error = 4 * math.sqrt(2 / frames)
+    assert abs(mean / point.frame_bits - rate) < 4 * math.sqrt(variance / (frames * point.frame_bits))
+    assert abs(spread / variance - 1) < error
+    assert abs(rate * (1 - rate) / variance - 1) > error
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_coverage(case):
     point, results = CASES[case][0], simulated(case)
-    ends = np.array([result.tally.bounds() for result in results])
-    covered = ((ends[:, 0] <= point.rate) & (point.rate <= ends[:, 1])).mean()
-    assert covered >= LEAST
-    assert covered < 1
+    assert LEAST <= coverage(point, [result.tally for result in results]) < 1
     capped = np.mean([result.reason == "max bits" for result in results])
     assert 0.3 < capped < 0.7 if case in HALF else capped in (0, 1)
 
@@ -276,8 +261,7 @@ def test_exact_coverage_is_what_sweeps_have():
     """The enumeration against the engine, four standard errors wide."""
     point = CASES["20 errors, as many in a chunk"][0]
     exact = exact_coverage(point.rate, 20, point.chunk_frames * point.frame_bits)
-    ends = [result.tally.bounds() for result in simulated("20 errors, as many in a chunk")]
-    covered = np.mean([low <= point.rate <= high for low, high in ends])
+    covered = coverage(point, [result.tally for result in simulated("20 errors, as many in a chunk")])
     assert abs(covered - exact) < 4 * math.sqrt(exact * (1 - exact) / SWEEPS)
 
 
