@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from linksim.frame import FrameLayout
     from linksim.link import Link
     from linksim.modem import Modem
+    from linksim.modes.routed_link import RoutedLink
+    from linksim.modes.routed_trace import RoutedTrace
     from linksim.signals import Draw, Trace
 
 __version__ = "0.1.0"
@@ -23,11 +25,24 @@ _HOMES = {
     "Link": "linksim.link",
     "LinkConfig": "linksim.config",
     "Modem": "linksim.modem",
+    "RoutedLink": "linksim.modes.routed_link",
+    "RoutedTrace": "linksim.modes.routed_trace",
     "Trace": "linksim.signals",
     "audit": "linksim.auditing.audit",
 }
 
-__all__ = ["AuditReport", "Draw", "FrameLayout", "Link", "LinkConfig", "Modem", "Trace", "audit"]
+__all__ = [
+    "AuditReport",
+    "Draw",
+    "FrameLayout",
+    "Link",
+    "LinkConfig",
+    "Modem",
+    "RoutedLink",
+    "RoutedTrace",
+    "Trace",
+    "audit",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -105,16 +105,19 @@ class Chain(nn.Module):
         """Send the symbols of a trace over the channel and decide; `paths` and `decide` as for `run`."""
         assert sent.symbols is not None
         with torch.autocast(self.codebook.device.type, enabled=False):
-            front_end, demap = self.front_end, self.demap
-            if paths["map"] == "soft":
-                front_end, demap = self.defects.front_end(front_end, sent.symbols), self.defects.demap(demap)
-            transmitted = front_end.transmit(sent.symbols)
-            received, gain, noise_variance = self.channel.apply(transmitted, draw.channel)
-            received, noise_variance = front_end.receive(received, gain, noise_variance)
+            transmitted = self._front_end(sent, paths).transmit(sent.symbols)
+            return self.hear(sent.replace(transmitted=transmitted), draw, paths, decide)
+
+    def hear(self, sent: Trace, draw: Draw, paths: Mapping[str, str], decide: bool = True) -> Trace:
+        """From what left the transmitter's front end: channel, LLRs, decision."""
+        assert sent.transmitted is not None
+        with torch.autocast(self.codebook.device.type, enabled=False):
+            demap = self.defects.demap(self.demap) if paths["map"] == "soft" else self.demap
+            received, gain, noise_variance = self.channel.apply(sent.transmitted, draw.channel)
+            received, noise_variance = self._front_end(sent, paths).receive(received, gain, noise_variance)
             llr = demap(received, gain, noise_variance)
             decoded = self.code.decode(llr)
             heard = sent.replace(
-                transmitted=transmitted,
                 received=received,
                 llr=llr,
                 information_llr=decoded.llr,
@@ -127,6 +130,12 @@ class Chain(nn.Module):
             return heard.replace(
                 posterior=decided.posterior, decoded_index=decided.index, embedding=decided.embedding
             )
+
+    def _front_end(self, sent: Trace, paths: Mapping[str, str]) -> FrontEnd:
+        if paths["map"] == "hard":
+            return self.front_end
+        assert sent.symbols is not None
+        return self.defects.front_end(self.front_end, sent.symbols)
 
     def mean_symbols(self, assignment: Tensor) -> Tensor:
         """[B, S] means of the symbols of distributions over the codebook, [B, N, K], without sharpening.

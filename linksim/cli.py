@@ -15,6 +15,7 @@ COMMANDS = {
     "train": ("linksim_training.command:main", "train a semantic model over the link in two phases"),
     "audit": ("linksim_benchmarks.audit.command:main", "soft-hard mismatch of a checkpoint, stage by stage"),
     "accuracy": ("linksim_benchmarks.accuracy_command:main", "accuracy against SNR, hard and soft path"),
+    "modes": ("linksim_benchmarks.modes.command:main", "accuracy against symbols of models with a router"),
     "plot": ("linksim_benchmarks.plot_command:main", "overlay stored sweeps in one picture"),
     "word-length": (
         "linksim_benchmarks.word_length_command:main",

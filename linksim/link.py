@@ -11,9 +11,10 @@ from torch import Tensor
 from linksim import checks
 from linksim.chain import STAGES, Chain
 from linksim.config import Defect, LinkConfig
+from linksim.drawing import draw_frames
 from linksim.estimators import blended, hard_forward, soft_forward
 from linksim.gradients import Backward, backward_weights
-from linksim.inputs import check_share, check_snr
+from linksim.inputs import check_share
 from linksim.signals import Draw, Trace
 from linksim.stages.channel import Channel
 from linksim.stages.quantize import Quantize
@@ -84,30 +85,7 @@ class Link(Chain):
             TypeError: if `generator` is neither.
             ValueError: if `frames` or `snr_db` is out of range, or lengths do not match.
         """
-        frames = checks.whole("frames", frames, 1)
-        snr = check_snr(snr_db, frames, self.codebook.dtype)
-        if isinstance(generator, torch.Generator):
-            return self._draw(snr, generator, gumbel)
-        generators = list(generator) if isinstance(generator, Sequence) else [generator]
-        if not all(isinstance(one, torch.Generator) for one in generators):
-            raise TypeError("generator must be a torch.Generator or a list of them, one per frame")
-        if len(generators) != frames:
-            raise ValueError(f"generator must hold one generator per frame, {frames}, got {len(generators)}")
-        return Draw.cat([self._draw(snr[i : i + 1], one, gumbel) for i, one in enumerate(generators)])
-
-    def _draw(self, snr: Tensor, generator: torch.Generator, gumbel: bool) -> Draw:
-        frames = snr.shape[0]
-        layout, device = self.layout, generator.device
-        drawn = Draw(
-            snr_db=snr,
-            channel=self.channel.draw(frames, layout.symbols, snr, generator),
-            uniforms=torch.rand(frames, layout.tokens, dtype=snr.dtype, generator=generator, device=device),
-        )
-        if gumbel:
-            shape = (frames, layout.tokens, layout.codebook_size)
-            waiting = torch.empty(shape, dtype=snr.dtype, device=device).exponential_(generator=generator)
-            drawn = replace(drawn, gumbel=-waiting.log())
-        return drawn.to(self.codebook.device)
+        return draw_frames(self.channel, self.layout, frames, snr_db, generator, self.codebook, gumbel=gumbel)
 
     def hard(
         self,

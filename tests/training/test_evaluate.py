@@ -175,7 +175,8 @@ def summary(short_run):
         "map": flags(140, 200, 2),
         "soft": flags(170, 200, 3),
     }
-    test = Evaluation(correct, {}, {"vq_nmse": 0.1})
+    rates = [torch.full((200,), size, dtype=torch.float64) for size in (96.0, 24.0)]
+    test = Evaluation(correct, {}, {"vq_nmse": 0.1}, *rates)
     noiseless = Noiseless(flags(190, 200, 4), lr=0.01, epoch=3, validation_accuracy=0.9)
     return summarise(short_run[0], test, short_run[1], 5.0, noiseless)
 
@@ -218,7 +219,8 @@ def test_summary_of_the_validation(short_run, summary):
 
 def test_summary_without_baseline_or_phase_2(short_run):
     rows = [row for row in short_run[1].rows if row["phase"] == "LEARNING"]
-    test = Evaluation({name: flags(5, 9, 0) for name in ("hard", "mean", "map", "soft")}, {}, {})
+    correct = {name: flags(5, 9, 0) for name in ("hard", "mean", "map", "soft")}
+    test = Evaluation(correct, {}, {}, torch.full((9,), 96.0), torch.full((9,), 24.0))
     summary = summarise(short_run[0], test, History(rows), 5.0, None)
     assert "noiseless" not in summary
     assert "noiseless_gap" not in summary

@@ -18,7 +18,7 @@ SNR_DB = 8.0
 
 
 def monitor(**settings):
-    return Monitor(LINK, TrainConfig(**settings), SNR_DB)
+    return Monitor([LINK], TrainConfig(**settings), SNR_DB)
 
 
 def names(rows, **settings):

@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 
-from linksim import LinkConfig, checks, files
-from linksim_training.model import SemanticModel, build_model
+from linksim import checks, files
+from linksim_training.build import AnyModel, build_from
+from linksim_training.model import SemanticModel
+from linksim_training.routed_model import RoutedModel
 
 FORMAT = "linksim checkpoint 1"
 MAX_BYTES = 2**31
@@ -29,7 +31,15 @@ class Checkpoint:
     metadata: dict[str, Any]
 
 
-def save_checkpoint(path: str | Path, model: SemanticModel, metadata: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class RoutedCheckpoint:
+    """A model with several modes and what was recorded beside it, as for `Checkpoint`."""
+
+    model: RoutedModel
+    metadata: dict[str, Any]
+
+
+def save_checkpoint(path: str | Path, model: AnyModel, metadata: dict[str, Any]) -> None:
     """Write a model and plain metadata whole.
 
     Args:
@@ -71,7 +81,39 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is not a checkpoint, is truncated, or does not fit its own specification.
+        ValueError: if it is not a checkpoint, is truncated, does not fit its own specification, or holds a
+            model with several modes.
+    """
+    model, metadata = load_any_checkpoint(path)
+    if isinstance(model, RoutedModel):
+        raise ValueError(
+            f"{path} holds a model with several modes, and one with a single mode is needed here: linksim "
+            "modes reports on it, load_routed_checkpoint reads it"
+        )
+    return Checkpoint(model, metadata)
+
+
+def load_routed_checkpoint(path: str | Path) -> RoutedCheckpoint:
+    """Read a checkpoint of a model with several modes; otherwise as `load_checkpoint`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: as `load_checkpoint`, and if the model has a single mode.
+    """
+    model, metadata = load_any_checkpoint(path)
+    if isinstance(model, SemanticModel):
+        raise ValueError(
+            f"{path} holds a model with a single mode, and one with several is needed here: train one with "
+            "linksim train --modes"
+        )
+    return RoutedCheckpoint(model, metadata)
+
+
+def load_any_checkpoint(path: str | Path) -> tuple[AnyModel, dict[str, Any]]:
+    """Read a checkpoint, whatever its number of modes: the model, and what was recorded beside it.
+
+    Raises:
+        FileNotFoundError, ValueError: as `load_checkpoint`.
     """
     content = _read(Path(path))
     if content["spec"] is None:
@@ -80,10 +122,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             "torch.load(path, weights_only=True)['model_state_dict'] into it"
         )
     try:
-        spec = content["spec"]
-        channels, height, width = (int(size) for size in spec["image_shape"])
-        shape, encoder = (channels, height, width), spec.get("encoder", "convolution")
-        model = build_model(shape, int(spec["classes"]), LinkConfig(**spec["link"]), encoder=encoder)
+        model = build_from(content["spec"])
         model.load_state_dict(content["model_state_dict"])
         temperatures = content["temperatures"]
         model.link.vq_temp = checks.real("vq_temp", temperatures["vq_temp"], above=0)
@@ -91,7 +130,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         metadata = dict(content["metadata"].items())
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{path} does not fit the model it describes: {checks.one_line(error)}") from error
-    return Checkpoint(model.eval(), metadata)
+    return model.eval(), metadata
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,38 +7,46 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from linksim.evaluation import evaluating, placed
-from linksim_training.model import SemanticModel
+from linksim_training.build import AnyModel
+from linksim_training.parts import links_of
 
 SMOOTHING = 1e-5
 
 
 @torch.no_grad()
-def latents_of(model: SemanticModel, inputs: Tensor) -> Tensor:
+def latents_of(model: AnyModel, inputs: Tensor) -> Tensor:
     """[n·N, D] normalised latents of some inputs, without training."""
     with evaluating(model):
         latents = model.encoder(placed(inputs, model.link.codebook)).to(model.link.codebook.dtype)
-        return model.link.quantize.normalise(latents).flatten(0, 1)
+        return links_of(model)[0].quantize.normalise(latents).flatten(0, 1)
 
 
-def initialise_codebook(model: SemanticModel, images: Tensor, seed: int) -> None:
-    """Set the codebook to the k-means centres of the latents of some images.
+def initialise_codebook(model: AnyModel, images: Tensor, seed: int) -> None:
+    """Set the codebooks to the k-means centres of the latents of some images.
 
-    Does nothing if the images give fewer different latents than there are codewords, or latents that are not
-    finite, which training reports.
+    Does nothing to a codebook if the images give fewer different latents than there are codewords, or latents
+    that are not finite, which training reports.
     """
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
     latents = latents_of(model, images).cpu().double()
-    points, clusters = latents.numpy(), model.link.config.codebook_size
-    if not bool(torch.isfinite(latents).all()) or len(torch.unique(latents, dim=0)) < clusters:
+    if not bool(torch.isfinite(latents).all()):
         return
-    # One thread, because the order in which threads add up their shares changes the last bits.
-    with threadpool_limits(limits=1):
-        kmeans = KMeans(clusters, n_init=1, random_state=seed % 2**32)  # pyright: ignore[reportArgumentType]
-        kmeans.fit(points)
-    with torch.no_grad():
-        model.link.codebook.copy_(torch.from_numpy(kmeans.cluster_centers_))
+    different = len(torch.unique(latents, dim=0))
+    centres: dict[int, Tensor] = {}
+    for link in links_of(model):
+        clusters = link.config.codebook_size
+        if different < clusters:
+            continue
+        if clusters not in centres:
+            # One thread, because the order in which threads add up their shares changes the last bits.
+            with threadpool_limits(limits=1):
+                kmeans = KMeans(clusters, n_init=1, random_state=seed % 2**32)  # pyright: ignore[reportArgumentType]
+                kmeans.fit(latents.numpy())
+            centres[clusters] = torch.from_numpy(kmeans.cluster_centers_)
+        with torch.no_grad():
+            link.codebook.copy_(centres[clusters])
 
 
 class MovingAverages:

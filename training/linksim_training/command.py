@@ -12,19 +12,20 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from linksim import files, provenance
+from linksim import Link, files, provenance
 from linksim.console import console, progress_on, table_of
 from linksim.seeds import stream
 from linksim_training import report
-from linksim_training.checkpoints import load_checkpoint
+from linksim_training.build import AnyModel, build_model, build_routed_model
+from linksim_training.checkpoints import load_any_checkpoint
 from linksim_training.data import ImageData, load_data
 from linksim_training.devices import make_fabric
 from linksim_training.evaluate import evaluate
 from linksim_training.interruption import Interrupted, StopRequest
 from linksim_training.loop import History, fit
-from linksim_training.model import SemanticModel, build_model
 from linksim_training.noiseless import LEARNING_RATE_FACTORS, fit_noiseless
 from linksim_training.nonfinite import Diverged
+from linksim_training.parts import links_of
 from linksim_training.run_folder import RunFolder
 from linksim_training.summary import summarise
 from linksim_training.train_options import TrainOptions, read_options
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str]) -> int | None:
     fabric = make_fabric(config)
     fabric.launch()
     target = console(options.run.quiet or not fabric.is_global_zero)
-    model = build_model(data.image_shape, data.classes, options.link, config.seed)
+    model = _build(data, options)
     target.print(_introduction(data, model, options))
     if config.alignment_start_epoch > config.epochs and fabric.is_global_zero:
         print(
@@ -80,8 +81,18 @@ def main(arguments: Sequence[str]) -> int | None:
     return None
 
 
+def _build(data: ImageData, options: TrainOptions) -> AnyModel:
+    modes, seed = options.routing.pairs, options.config.seed
+    if not modes:
+        return build_model(data.image_shape, data.classes, options.link, seed)
+    header = options.routing.header_symbols
+    return build_routed_model(
+        data.image_shape, data.classes, modes, options.link, seed, header_symbols=header
+    )
+
+
 def _train(
-    model: SemanticModel,
+    model: AnyModel,
     data: ImageData,
     options: TrainOptions,
     folder: RunFolder,
@@ -112,7 +123,7 @@ def _train(
             folder.begin(options.as_record())
         progress.advance(training)
 
-    def on_epoch(model: SemanticModel, row: dict[str, Any]) -> None:
+    def on_epoch(model: AnyModel, row: dict[str, Any]) -> None:
         if not writes:
             return
         folder.add_epoch(model, row, metadata)
@@ -150,17 +161,17 @@ def _test(
     device: torch.device,
 ) -> dict[str, Any]:
     config, batch_size = options.config, options.run.batch_size
-    deployed = load_checkpoint(folder.checkpoints / "best_hard_model.pt")
+    model, metadata = load_any_checkpoint(folder.checkpoints / "best_hard_model.pt")
     noiseless = None
     if not options.run.skip_noiseless:
         steps = len(LEARNING_RATE_FACTORS) * config.epochs * len(data.loader("train", batch_size))
         baseline = progress.add_task("noiseless baseline", total=steps)
-        assert deployed.model.spec is not None
+        assert model.spec is not None
         noiseless = fit_noiseless(
-            data, deployed.model.spec, config, batch_size, device, lambda: progress.advance(baseline)
+            data, model.spec, config, batch_size, device, lambda: progress.advance(baseline)
         )
     test = evaluate(
-        deployed.model.to(device),
+        model.to(device),
         data.loader("test", VALIDATION_BATCH),
         options.run.snr_db,
         stream(config.seed, "test draws"),
@@ -168,17 +179,16 @@ def _test(
         "ALIGNMENT",
         alone=True,
     )
-    summary = summarise(deployed.model, test, history, options.run.snr_db, noiseless)
+    summary = summarise(model, test, history, options.run.snr_db, noiseless)
     return {
         **summary,
         "checkpoint": "checkpoints/best_hard_model.pt",
-        "checkpoint_epoch": deployed.metadata["epoch"],
-        "provenance": provenance.card(config.seed, deployed.model.link.modem.backend, options.as_dict()),
+        "checkpoint_epoch": metadata["epoch"],
+        "provenance": provenance.card(config.seed, links_of(model)[0].modem.backend, options.as_dict()),
     }
 
 
-def _introduction(data: ImageData, model: SemanticModel, options: TrainOptions) -> str:
-    layout = model.link.layout
+def _introduction(data: ImageData, model: AnyModel, options: TrainOptions) -> str:
     sizes = "/".join(str(len(data.part(part)[1])) for part in ("train", "validation", "test"))
     shape = " x ".join(map(str, data.image_shape))
     config, more = options.config, ""
@@ -195,9 +205,17 @@ def _introduction(data: ImageData, model: SemanticModel, options: TrainOptions) 
         )
     return (
         f"{data.name}: {sizes} images for training/validation/test, {shape}, {data.classes} classes\n"
+        + "\n".join(_link_line(link, options) for link in links_of(model))
+        + more
+    )
+
+
+def _link_line(link: Link, options: TrainOptions) -> str:
+    layout, snr_db = link.layout, options.run.snr_db
+    return (
         f"link: {layout.tokens} tokens x {layout.bits_per_token} bits = {layout.information_bits} bits in "
-        f"{layout.symbols} symbols of {model.link.modem.modulation_name}, {options.link.channel}, "
-        f"Es/N0 {options.run.snr_db:g} dB (Eb/N0 {layout.ebno_db(options.run.snr_db):.2f} dB){more}"
+        f"{layout.symbols} symbols of {link.modem.modulation_name}, {link.config.channel}, "
+        f"Es/N0 {snr_db:g} dB (Eb/N0 {layout.ebno_db(snr_db):.2f} dB)"
     )
 
 

@@ -8,15 +8,15 @@ from lightning_fabric import Fabric
 
 from linksim.seeds import stream_seed
 from linksim_training import world
+from linksim_training.build import AnyModel
 from linksim_training.config import TrainConfig
 from linksim_training.devices import make_fabric
 from linksim_training.interruption import Interrupted
 from linksim_training.isolation import isolated
-from linksim_training.model import SemanticModel
 from linksim_training.monitor import Finding
 from linksim_training.trainer import Loader, Trainer
 
-Listener = Callable[[SemanticModel, dict[str, Any]], None]
+Listener = Callable[[AnyModel, dict[str, Any]], None]
 
 
 @dataclass
@@ -41,7 +41,7 @@ class History:
 
 
 def fit(
-    model: SemanticModel,
+    model: AnyModel,
     train_loader: Loader,
     validation_loader: Loader,
     config: TrainConfig | None = None,

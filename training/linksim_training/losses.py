@@ -6,36 +6,68 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from linksim import Trace
 from linksim.metrics.entropy import entropy
+from linksim_training.build import AnyModel
 from linksim_training.config import TrainConfig
-from linksim_training.model import Output, SemanticModel
+from linksim_training.model import Output
 from linksim_training.options.loss_weights import CONSISTENCY_STAGES
+from linksim_training.parts import AnyOutput, Part, parts_of
+from linksim_training.routed_model import RoutedModel, RoutedOutput
 
 SMOOTHING = 0.1
 """Share of the assignment in the usage of codewords."""
 
+EVEN = ("vq", "entropy")
+"""Terms to which all modes contribute alike."""
+
 
 def loss_terms(
-    model: SemanticModel, output: Output, labels: Tensor, config: TrainConfig, phase: str
+    model: AnyModel, output: AnyOutput, labels: Tensor, config: TrainConfig, phase: str
 ) -> dict[str, Tensor]:
     """Every term of the loss before weighting, by name, each to be minimised.
 
-    cls: cross-entropy of the classes.
+    cls: cross-entropy of the classes; with several modes, of each mode with its weight.
     vec: mean square error of the received embedding against the latents.
     vq: commitment; latents against their codewords and codewords against their latents.
     sym: symbols per frame, a constant while a model has one mode.
-    lb: load balance between modes, zero while a model has one mode.
+    lb: load balance between modes, zero while a model has one mode: with J modes, J·Σ_j f_j·P_j of the share
+        of frames f_j whose most probable mode is j and its mean probability P_j, least (1) at equal shares
+        (Fedus et al., Switch Transformers, JMLR 23:120, 2022, equation 4).
     entropy: minus the conditional entropies of the assignment and of the symbols, E[H(q|z)] + E[H(p_sym)].
     marginal: minus the marginal entropy of the assignment, H(E[q]), or of the codewords used.
     consistency: soft against hard, in phase 2.
     soft: cross-entropy of the soft path, in phase 2.
+
+    Of several modes, vq, entropy, marginal and consistency are means over all of them, so that those that the
+    router leaves aside do not decay.
     """
     return terms_of(frame_sums(model, output, labels, config, phase), config)
 
 
 def frame_sums(
-    model: SemanticModel, output: Output, labels: Tensor, config: TrainConfig, phase: str
+    model: AnyModel, output: AnyOutput, labels: Tensor, config: TrainConfig, phase: str
 ) -> dict[str, Tensor]:
     """What the terms are made of, added over the frames of a batch, and the number of frames."""
+    parts = parts_of(model, output, config.mode_floor)
+    sums: dict[str, Tensor] = {}
+    for part in parts:
+        for name, one in _part_sums(part, labels, config, phase).items():
+            share = 1 / len(parts) if name in EVEN or name.startswith("consistency") else 1.0
+            sums[name] = sums[name] + share * one if name in sums else share * one
+    sums["frames"] = sums["cls"].new_tensor(float(len(labels)))
+    if isinstance(output, RoutedOutput):
+        assert isinstance(model, RoutedModel)
+        assert output.weights is not None
+        symbols = model.link.symbols.to(output.weights)
+        sums["sym"] = (output.weights @ symbols).sum()
+        probabilities = output.routing.probabilities
+        sums["modes chosen"] = one_hot(output.routing.mode, len(symbols)).to(probabilities).sum(0)
+        sums["modes probable"] = probabilities.sum(0)
+    return sums
+
+
+def _part_sums(part: Part, labels: Tensor, config: TrainConfig, phase: str) -> dict[str, Tensor]:
+    """The same of one mode."""
+    link, output, suffix, weight = part
     trace = output.trace
     assert trace.assignment is not None
     assert trace.symbol_probabilities is not None
@@ -43,22 +75,21 @@ def frame_sums(
     assert trace.embedding is not None
     nearest = trace.index if trace.surrogate is None else trace.surrogate.index
     assert nearest is not None
-    codeword = model.link.codebook[nearest]
-    frames = float(len(labels))
+    codeword = link.codebook[nearest]
+    fixed = None if weight is None else weight.detach()
     parts = {
-        "frames": trace.latents.new_tensor(frames),
-        "cls": _cross_entropy(output.logits, labels, config),
-        "vec": _energy(trace.embedding - trace.latents),
+        "cls": _cross_entropy(output.logits, labels, config, weight),
+        "vec": _energy(trace.embedding - trace.latents, fixed),
         "vq": _energy(trace.latents - codeword.detach()) + _energy(codeword - trace.latents.detach()),
-        "sym": trace.latents.new_tensor(frames * model.link.layout.symbols),
+        "sym": trace.latents.new_tensor(float(len(labels) * link.layout.symbols)),
         "lb": trace.latents.new_zeros(()),
         "entropy": -_sum(entropy(trace.assignment)) - _sum(entropy(trace.symbol_probabilities)),
-        "assignment": _marginal_source(trace, config).mean(1).sum(0),
+        f"marginal{suffix}": _marginal_source(trace, config).mean(1).sum(0),
     }
     if phase == "ALIGNMENT":
         parts.update(_consistency_sums(output, config))
         if output.surrogate_logits is not None:
-            parts["soft"] = _cross_entropy(output.surrogate_logits, labels, config)
+            parts["soft"] = _cross_entropy(output.surrogate_logits, labels, config, fixed)
     if output.score is not None:
         parts["score"] = output.score.sum()
     return parts
@@ -69,7 +100,11 @@ def terms_of(sums: dict[str, Tensor], config: TrainConfig) -> dict[str, Tensor]:
     frames = sums["frames"]
     names = ("cls", "vec", "vq", "sym", "lb", "entropy")
     terms = {name: sums[name] / frames for name in names}
-    terms["marginal"] = -entropy(sums["assignment"] / frames)
+    if "modes chosen" in sums:
+        chosen, probable = sums["modes chosen"] / frames, sums["modes probable"] / frames
+        terms["lb"] = len(chosen) * (chosen * probable).sum()
+    marginals = [entropy(one / frames) for name, one in sums.items() if name.startswith("marginal")]
+    terms["marginal"] = -torch.stack(marginals).mean()
     if any(name.startswith("consistency") for name in sums) or "soft" in sums:
         terms["consistency"] = _consistency(sums, config)
     for name in ("soft", "score"):
@@ -147,13 +182,19 @@ def _marginal_source(trace: Trace, config: TrainConfig) -> Tensor:
     return (1 - SMOOTHING) * used + SMOOTHING * trace.assignment
 
 
-def _cross_entropy(logits: Tensor, labels: Tensor, config: TrainConfig) -> Tensor:
-    return cross_entropy(logits, labels, label_smoothing=config.label_smoothing, reduction="sum")
+def _cross_entropy(
+    logits: Tensor, labels: Tensor, config: TrainConfig, weight: Tensor | None = None
+) -> Tensor:
+    if weight is None:
+        return cross_entropy(logits, labels, label_smoothing=config.label_smoothing, reduction="sum")
+    of_frames = cross_entropy(logits, labels, label_smoothing=config.label_smoothing, reduction="none")
+    return (weight * of_frames).sum()
 
 
-def _energy(difference: Tensor) -> Tensor:
+def _energy(difference: Tensor, weight: Tensor | None = None) -> Tensor:
     """Mean square of each frame, added over the frames."""
-    return difference.square().flatten(1).mean(1).sum()
+    of_frames = difference.square().flatten(1).mean(1)
+    return (of_frames if weight is None else weight * of_frames).sum()
 
 
 def _sum(values: Tensor) -> Tensor:

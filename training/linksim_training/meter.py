@@ -7,25 +7,38 @@ import torch
 from torch import Tensor
 
 from linksim.metrics.entropy import entropy, perplexity, usage
-from linksim_training.model import Output
+from linksim_training.build import AnyModel
+from linksim_training.parts import AnyOutput, Part, parts_of
 
 
-def measured_sums(output: Output, labels: Tensor) -> dict[str, Tensor]:
+def measured_sums(model: AnyModel, output: AnyOutput, labels: Tensor) -> dict[str, Tensor]:
     """What is logged of a batch beside the loss terms, added over its frames.
 
     accuracy; vq_entropy and symbol_entropy, conditional, in nats; mean_llr, the mean |LLR|; soft_power, the
-    mean energy of the soft symbols; and the mean assignment, symbol distribution and codeword usage.
+    mean energy of the soft symbols; and the mean assignment, symbol distribution and codeword usage. Of
+    several modes: the means over all of them, and the distributions of each.
     """
-    trace = output.trace
+    figures = {"accuracy": (output.logits.argmax(-1) == labels).double().sum()}
+    parts = parts_of(model, output)
+    for part in parts:
+        for name, figure in _measured(part).items():
+            if figure.dim():
+                figures[name + part.suffix] = figure
+            else:
+                figures[name] = figures.get(name, 0) + figure / len(parts)
+    return {name: figure.detach().double() for name, figure in figures.items()}
+
+
+def _measured(part: Part) -> dict[str, Tensor]:
+    trace = part.output.trace
     soft = trace if trace.surrogate is None else trace.surrogate
     assert trace.assignment is not None
     assert trace.symbol_probabilities is not None
     assert trace.index is not None
     assert trace.llr is not None
     assert soft.symbols is not None
-    frames = len(labels)
-    figures = {
-        "accuracy": (output.logits.argmax(-1) == labels).double().sum(),
+    frames = len(trace.index)
+    return {
         "vq_entropy": frames * entropy(trace.assignment).mean(),
         "symbol_entropy": frames * entropy(trace.symbol_probabilities).mean(),
         "mean_llr": frames * trace.llr.abs().mean(),
@@ -34,7 +47,6 @@ def measured_sums(output: Output, labels: Tensor) -> dict[str, Tensor]:
         "symbol_usage": frames * trace.symbol_probabilities.mean((0, 1)),
         "codeword_usage": frames * usage(trace.index, trace.assignment.shape[-1]),
     }
-    return {name: figure.detach().double() for name, figure in figures.items()}
 
 
 class Meter:
@@ -71,12 +83,18 @@ class Meter:
         """Means, with marginal_entropy, symbol_marginal_entropy and perplexity in place of distributions."""
         means = {name: total / self._frames for name, total in self._sums.items()}
         figures = {name: float(mean) for name, mean in means.items() if mean.dim() == 0}
-        if "codeword_usage" in means:
-            figures["marginal_entropy"] = float(entropy(means["assignment_usage"]))
-            figures["symbol_marginal_entropy"] = float(entropy(means["symbol_usage"]))
-            figures["perplexity"] = float(perplexity(means["codeword_usage"]))
+        derived = {
+            "marginal_entropy": ("assignment_usage", entropy),
+            "symbol_marginal_entropy": ("symbol_usage", entropy),
+            "perplexity": ("codeword_usage", perplexity),
+        }
+        for name, (source, function) in derived.items():
+            found = [float(function(mean)) for one, mean in means.items() if one.startswith(source)]
+            if found:
+                figures[name] = sum(found) / len(found)
         return figures
 
-    def usage(self) -> Tensor:
-        """[K] share of each codeword, float64."""
-        return self._sums["codeword_usage"] / self._frames
+    def usage(self) -> list[Tensor]:
+        """[K] share of each codeword, float64, for every mode."""
+        names = [name for name in self._sums if name.startswith("codeword_usage")]
+        return [self._sums[name] / self._frames for name in names]

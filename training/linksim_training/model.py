@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor, nn
 
-from linksim import Draw, Link, LinkConfig, Trace, checks
-from linksim.seeds import stream, stream_seed
-from linksim_training.isolation import isolated
-from linksim_training.networks import Encoder, Head, ResNetEncoder
+from linksim import Draw, Link, Trace
+from linksim.modes.mode import Mode
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,10 @@ class Output:
     score: Tensor | None = None
 
 
+Encode = Callable[[Tensor], Tensor]
+Classify = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
 class SemanticModel(nn.Module):
     """Images to classes over a digital link.
 
@@ -43,16 +45,19 @@ class SemanticModel(nn.Module):
         link: the link between them; `transceiver_dig` holds it.
         head: maps embeddings [B, N, D] to (logits, features).
         spec: what `build_model` needs to build the model again; None for networks of one's own.
+
+    Raises:
+        TypeError: if `link` is no `Link`; `RoutedModel` takes several.
     """
 
     def __init__(
-        self,
-        encoder: Callable[[Tensor], Tensor],
-        link: Link,
-        head: Callable[[Tensor], tuple[Tensor, Tensor]],
-        spec: dict[str, Any] | None = None,
+        self, encoder: Encode, link: Link, head: Classify, spec: dict[str, Any] | None = None
     ) -> None:
         super().__init__()
+        if not isinstance(link, Link):
+            raise TypeError(
+                f"link must be a Link (a RoutedLink goes into RoutedModel), got {type(link).__name__}"
+            )
         self.encoder = encoder
         self.transceiver_dig = link
         self.head = head
@@ -87,65 +92,49 @@ class SemanticModel(nn.Module):
                 from the soft path.
         """
         latents = self.encoder(images)
-        if backward is None and (path != "soft" or backward_temperatures == (None, None)):
-            trace = self.link.hard(latents, draw) if path == "hard" else self.link.soft(latents, draw)
-            return replace(self.decode(trace), latents=latents)
-        trace = self.link(
-            latents,
-            draw,
-            forward=path,
-            backward="surrogate" if backward is None else backward,
-            backward_vq_temp=backward_temperatures[0],
-            backward_symbol_temp=backward_temperatures[1],
+        return transmit(
+            self.link, self.head, latents, draw, path, backward, backward_temperatures, end_to_end
         )
-        output = self.decode(trace)
-        assert trace.surrogate is not None
-        assert trace.surrogate.embedding is not None
-        soft_logits, soft_features = self.head(trace.surrogate.embedding)
-        logits = output.logits
-        if end_to_end:
-            logits = logits.detach() + soft_logits - soft_logits.detach()
-        return Output(logits, output.features, trace, latents, soft_features, soft_logits)
 
     def decode(self, trace: Trace) -> Output:
         """Classify what the link received."""
-        assert trace.embedding is not None
-        logits, features = self.head(trace.embedding)
-        return Output(logits, features, trace)
+        return decode(self.head, trace)
 
 
-def build_model(
-    image_shape: tuple[int, int, int],
-    classes: int,
-    link: LinkConfig | None = None,
-    seed: int = 0,
-    encoder: Literal["auto", "convolution", "residual"] = "auto",
-) -> SemanticModel:
-    """Build the small model for images of a shape.
+def transmit(
+    link: Link | Mode,
+    head: Classify,
+    latents: Tensor,
+    draw: Draw,
+    path: str | Tensor,
+    backward: str | Mapping[str, float | Tensor] | None,
+    backward_temperatures: tuple[float | None, float | None],
+    end_to_end: bool,
+) -> Output:
+    """Classify latents [B, N, D] sent over a link, or in one mode; the rest as `SemanticModel.forward`."""
+    if backward is None and (path != "soft" or backward_temperatures == (None, None)):
+        trace = link.hard(latents, draw) if path == "hard" else link.soft(latents, draw)
+        return replace(decode(head, trace), latents=latents)
+    trace = link(
+        latents,
+        draw,
+        forward=path,
+        backward="surrogate" if backward is None else backward,
+        backward_vq_temp=backward_temperatures[0],
+        backward_symbol_temp=backward_temperatures[1],
+    )
+    output = decode(head, trace)
+    assert trace.surrogate is not None
+    assert trace.surrogate.embedding is not None
+    soft_logits, soft_features = head(trace.surrogate.embedding)
+    logits = output.logits
+    if end_to_end:
+        logits = logits.detach() + soft_logits - soft_logits.detach()
+    return Output(logits, output.features, trace, latents, soft_features, soft_logits)
 
-    Args:
-        image_shape: channels, height, width.
-        classes: number of classes.
-        link: the link's configuration; its defaults if None.
-        seed: of all initial weights; global generators are left alone.
-        encoder: "convolution" for `Encoder`, "residual" for `ResNetEncoder`; "auto" is residual for images of
-            three channels. The specification of the model holds which of the two it is.
 
-    Raises:
-        ValueError: if `encoder` is none of these.
-    """
-    checks.one_of("encoder", encoder, ("auto", "convolution", "residual"))
-    if encoder == "auto":
-        encoder = "residual" if image_shape[0] == 3 else "convolution"
-    config = LinkConfig() if link is None else link
-    spec = {
-        "image_shape": list(image_shape),
-        "classes": classes,
-        "link": config.as_dict(),
-        "encoder": encoder,
-    }
-    make_encoder = ResNetEncoder if encoder == "residual" else Encoder
-    with isolated(stream_seed(seed, "weights")):
-        network = make_encoder(image_shape, config.tokens, config.embedding_dim)
-        head = Head(config.tokens, config.embedding_dim, classes)
-    return SemanticModel(network, Link(config, generator=stream(seed, "codebook")), head, spec)
+def decode(head: Classify, trace: Trace) -> Output:
+    """Classify what a link received."""
+    assert trace.embedding is not None
+    logits, features = head(trace.embedding)
+    return Output(logits, features, trace)

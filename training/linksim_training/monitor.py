@@ -1,7 +1,7 @@
 """Warnings and diagnoses, from the rows of a training: what is wrong, and what to do about it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ class Monitor:
     """Looks at each epoch's row, and remembers what was seen first and when.
 
     Args:
-        link: gives the sizes, and the expectation of the mean |LLR|.
+        links: of all modes; they give the sizes, and the expectation of the mean |LLR|.
         config: thresholds, and settings that remedies refer to.
         snr_db: Es/N0 in dB of the validation, or a range.
 
@@ -61,11 +61,11 @@ class Monitor:
         first: the first finding of each kind.
     """
 
-    def __init__(self, link: Link, config: TrainConfig, snr_db: Snr) -> None:
+    def __init__(self, links: Sequence[Link], config: TrainConfig, snr_db: Snr) -> None:
         self.config = config
-        self.codewords = link.config.codebook_size
-        self.points = 2**link.config.bits_per_symbol
-        self.expected_llr = expected_mean_llr(link, snr_db)
+        self.codeword_nats = _mean([math.log(link.config.codebook_size) for link in links])
+        self.point_nats = _mean([math.log(2) * link.config.bits_per_symbol for link in links])
+        self.expected_llr = _mean([expected_mean_llr(link, snr_db) for link in links])
         self.rows: list[Row] = []
         self.first: dict[str, Finding] = {}
 
@@ -85,10 +85,10 @@ class Monitor:
                 "entropy-collapse",
                 epoch,
                 f"Entropy collapse: marginal VQ entropy {val['marginal_entropy']:.3f} nats, below "
-                f"{threshold:.3f} of at most {math.log(self.codewords):.3f}",
+                f"{threshold:.3f} of at most {self.codeword_nats:.3f}",
                 "Raise --lambda-marginal, or move dead codewords by --restart-dead-codes 0.1",
             )
-        least = config.symbol_entropy_share * math.log(self.points)
+        least = config.symbol_entropy_share * self.point_nats
         if val["symbol_marginal_entropy"] < least:
             yield Finding(
                 "symbol-entropy-collapse",
@@ -209,12 +209,16 @@ class Monitor:
     def vq_entropy_threshold(self) -> float:
         """Marginal entropy of the assignment in nats below which it counts as collapsed."""
         if self.config.vq_entropy_warning == "relative":
-            return self.config.vq_entropy_share * math.log(self.codewords)
+            return self.config.vq_entropy_share * self.codeword_nats
         return VQ_ENTROPY_NATS[self.config.vq_entropy_warning]
 
     def llr_ratio(self, row: Row) -> float:
         """Mean |LLR| of the validation over its expectation for this link."""
         return row["val"]["mean_llr"] / max(self.expected_llr, 1e-12)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def reached_alignment(row: Row, config: TrainConfig) -> bool:

@@ -11,10 +11,11 @@ from torch.nn.functional import cross_entropy
 
 from linksim import LinkConfig
 from linksim.seeds import stream, stream_seed
+from linksim_training.build import build_model
 from linksim_training.config import TrainConfig
 from linksim_training.data import ImageData
 from linksim_training.isolation import isolated
-from linksim_training.model import SemanticModel, build_model
+from linksim_training.model import SemanticModel
 from linksim_training.optimiser import make_optimiser, make_scheduler
 
 LEARNING_RATE_FACTORS = (1.0, 2.0)

@@ -1,6 +1,7 @@
 """Optimiser and learning rate."""
 
 import math
+from typing import Any
 
 from torch import nn
 from torch.optim import AdamW
@@ -8,18 +9,28 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from linksim_training.config import TrainConfig
 
+ROUTER = "transceiver_dig.router."
+ROUTER_BETAS = (0.9, 0.98)
+ROUTER_DECAY = 5.0
+"""Modes differ by nats at first and by thousandths later. A short memory of squared gradients lets the router
+learn the latter, too, and the decay keeps it from being so sure of the former that no gradient is left."""
+
 
 def make_optimiser(model: nn.Module, config: TrainConfig, lr: float | None = None) -> AdamW:
     """AdamW at `lr`, or at the configured learning rate.
 
     Biases and the codebook do not decay, since zero is no special value for them.
     """
-    decaying = [p for name, p in model.named_parameters() if p.dim() > 1 and not name.endswith("codebook")]
-    kept = [p for name, p in model.named_parameters() if p.dim() <= 1 or name.endswith("codebook")]
-    groups = [
+    named = {name: p for name, p in model.named_parameters() if ROUTER not in name}
+    decaying = [p for name, p in named.items() if p.dim() > 1 and not name.endswith("codebook")]
+    kept = [p for name, p in named.items() if p.dim() <= 1 or name.endswith("codebook")]
+    groups: list[dict[str, Any]] = [
         {"params": decaying, "weight_decay": config.weight_decay},
         {"params": kept, "weight_decay": 0.0},
     ]
+    router = [p for name, p in model.named_parameters() if ROUTER in name]
+    if router:
+        groups.append({"params": router, "weight_decay": ROUTER_DECAY, "betas": ROUTER_BETAS})
     return AdamW(groups, lr=config.lr if lr is None else lr, fused=True)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from linksim import Draw, Link
+from linksim.modes.routed_link import RoutedLink
 from linksim.seeds import stream
 from linksim_training.networks import FrameDropout
 
@@ -34,7 +35,12 @@ class FrameRandomness:
     """
 
     def __init__(
-        self, link: Link, seed: int, key: tuple[str | int, ...], snr_db: Snr, gumbel: bool = False
+        self,
+        link: Link | RoutedLink,
+        seed: int,
+        key: tuple[str | int, ...],
+        snr_db: Snr,
+        gumbel: bool = False,
     ) -> None:
         # No dataclass: Fabric looks into those that a step is called with.
         self.link, self.seed, self.key = link, seed, key

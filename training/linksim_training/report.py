@@ -28,6 +28,7 @@ def epoch_lines(row: dict[str, Any]) -> str:
             f"  Val:   {_losses(val)} acc={val['accuracy']:.4f} soft_acc={val['soft_accuracy']:.4f} "
             f"hard_acc={val['hard_accuracy']:.4f} gap={val['gap']:+.4f}",
             f"  Rate:  bits={rate['bits']:.1f} syms={rate['symbols']:.1f} | {pairs}",
+            *_modes(row),
             f"  Mismatch: VQ={mismatch['vq_nmse']:.4f} symbol={mismatch['symbol_nmse']:.4f} "
             f"features={mismatch['feature_nmse']:.4f} (soft against hard, relative) "
             f"soft_power={val['soft_power']:.3f}",
@@ -35,6 +36,16 @@ def epoch_lines(row: dict[str, Any]) -> str:
             *(Finding(**one).line() for one in row["findings"]),
         ]
     )
+
+
+def _modes(row: dict[str, Any]) -> list[str]:
+    """How often each of several modes was used."""
+    if "modes" not in row:
+        return []
+    used = zip(row["modes"]["modes"], row["modes"]["usage"], strict=True)
+    return [
+        "  Modes: " + " ".join(f"K={size},m={width}: {100 * share:.1f} %" for (size, width), share in used)
+    ]
 
 
 def _share(row: dict[str, Any]) -> str:

@@ -4,15 +4,16 @@ from typing import Any
 
 import torch
 
+from linksim_training.build import AnyModel
 from linksim_training.config import TrainConfig
 from linksim_training.evaluate import Evaluation
 from linksim_training.meter import Meter
-from linksim_training.model import SemanticModel
+from linksim_training.routed_model import RoutedModel
 
 
 def epoch_row(
     epoch: int,
-    model: SemanticModel,
+    model: AnyModel,
     config: TrainConfig,
     learning_rate: float,
     meter: Meter,
@@ -30,8 +31,8 @@ def epoch_row(
         evaluation: on the validation part, after it.
         restarted: number of codewords that got a new place at its end.
     """
-    layout, usage = model.link.layout, meter.usage()
-    return {
+    usage = meter.usage()
+    row = {
         "epoch": epoch,
         "phase": config.phase(epoch),
         "vq_temp": model.link.vq_temp,
@@ -39,19 +40,27 @@ def epoch_row(
         "hard_forward": config.phase(epoch) == "ALIGNMENT",
         "hard_share": config.hard_share(epoch),
         "lr": learning_rate,
-        "rate": {"bits": layout.information_bits, "symbols": layout.symbols},
+        "rate": {"bits": float(evaluation.bits.mean()), "symbols": float(evaluation.symbols.mean())},
         "train": meter.result(),
         "val": {
             **evaluation.figures,
             "soft_accuracy": evaluation.accuracy("soft"),
             "hard_accuracy": evaluation.accuracy("hard"),
-            "map_accuracy": evaluation.accuracy("map"),
+            **({"map_accuracy": evaluation.accuracy("map")} if "map" in evaluation.correct else {}),
             "gap": evaluation.gap,
         },
         "mismatch": evaluation.mismatch,
         "codebook": {
-            "used": int(torch.count_nonzero(usage)),
+            "used": sum(int(torch.count_nonzero(one)) for one in usage),
             "restarted": restarted,
-            "usage": [round(share, 7) for share in usage.tolist()],
+            "usage": [round(share, 7) for one in usage for share in one.tolist()],
         },
     }
+    if isinstance(model, RoutedModel):
+        assert evaluation.mode is not None
+        counts = torch.bincount(evaluation.mode, minlength=len(model.link.modes))
+        row["modes"] = {
+            "modes": [list(mode) for mode in model.link.modes],
+            "usage": (counts / counts.sum()).tolist(),
+        }
+    return row

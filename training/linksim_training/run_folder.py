@@ -6,9 +6,9 @@ from typing import Any
 
 from linksim import files
 from linksim_training import state as training_state
+from linksim_training.build import AnyModel
 from linksim_training.checkpoints import save_checkpoint
 from linksim_training.events import Events
-from linksim_training.model import SemanticModel
 
 RUN_FILES = (
     "config.json",
@@ -126,7 +126,7 @@ class RunFolder:
             for one in path.parent.glob(f".[0-9]*.{path.name}"):
                 one.unlink(missing_ok=True)
 
-    def add_epoch(self, model: SemanticModel, row: dict[str, Any], metadata: dict[str, Any]) -> None:
+    def add_epoch(self, model: AnyModel, row: dict[str, Any], metadata: dict[str, Any]) -> None:
         """Log an epoch and write checkpoints: the last, and the best so far of each path on validation data.
 
         `best_model.pt` has the best soft path, for soft inference; `best_hard_model.pt` the best hard path,

@@ -1,10 +1,13 @@
 """How large the gradient is where it enters and leaves the link."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from linksim_training import world
 from linksim_training.model import Output
+from linksim_training.parts import AnyOutput
 
 SIGNALS = ("latents", "assignment", "symbols", "embedding")
 
@@ -18,40 +21,45 @@ class SignalGradients:
     """
 
     def __init__(self) -> None:
-        self._squares: dict[str, Tensor] = {}
+        self._squares: dict[tuple[str, int], Tensor] = {}
 
-    def watch(self, output: Output) -> None:
-        """Catch the gradients of these signals in the backward pass that follows."""
+    def watch(self, output: AnyOutput) -> None:
+        """Catch the gradients of these signals in the backward pass that follows, those of all modes."""
         self._squares = {}
-        trace = output.trace
-        soft = trace if trace.surrogate is None else trace.surrogate
-        watched = {"latents": output.latents, "symbols": soft.symbols, "embedding": trace.embedding}
-        for name, signal in watched.items():
-            if signal is not None and signal.requires_grad:
-                signal.register_hook(self._catcher(name))
-        if soft.assignment is not None and soft.assignment.requires_grad:
-            soft.assignment.register_hook(self._catcher_of_logits(soft.assignment.detach()))
+        self._catch("latents", 0, output.latents)
+        for mode, one in enumerate([output] if isinstance(output, Output) else output.outputs):
+            trace = one.trace
+            soft = trace if trace.surrogate is None else trace.surrogate
+            self._catch("symbols", mode, soft.symbols)
+            self._catch("embedding", mode, trace.embedding)
+            if soft.assignment is not None and soft.assignment.requires_grad:
+                soft.assignment.register_hook(self._catcher_of_logits(mode, soft.assignment.detach()))
 
-    def _catcher(self, name: str):
+    def _catch(self, name: str, mode: int, signal: Tensor | None) -> None:
+        if signal is None or not signal.requires_grad:
+            return
+
         def catch(gradient: Tensor) -> None:
             real = torch.view_as_real(gradient) if gradient.is_complex() else gradient
-            self._squares[name] = real.detach().double().square().sum()
+            self._squares[name, mode] = real.detach().double().square().sum()
 
-        return catch
+        signal.register_hook(catch)
 
-    def _catcher_of_logits(self, assignment: Tensor):
+    def _catcher_of_logits(self, mode: int, assignment: Tensor) -> Callable[[Tensor], None]:
         def catch(gradient: Tensor) -> None:
             # Through the softmax: q·(g − ⟨q, g⟩).
             mean = (assignment * gradient).sum(-1, keepdim=True)
             logits = assignment * (gradient - mean)
-            self._squares["assignment"] = logits.detach().double().square().sum()
+            self._squares["assignment", mode] = logits.detach().double().square().sum()
 
         return catch
 
     def norms(self) -> dict[str, Tensor]:
         """Norms over the frames of all processes, zero where no gradient came; to be asked once a step."""
         zero = torch.zeros((), dtype=torch.float64)
-        squares = {name: self._squares.get(name, zero) for name in SIGNALS}
+        squares: dict[str, Tensor] = dict.fromkeys(SIGNALS, zero)
+        for (name, _), one in self._squares.items():
+            squares[name] = squares[name] + one
         with torch.no_grad():
             total = world.sums({name: one.cpu() for name, one in squares.items()})
         # Every process sees the loss of all, so its own gradients are that many times too large.

@@ -6,11 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from linksim_training import nonfinite, world
+from linksim_training.build import AnyModel
 from linksim_training.config import TrainConfig
 from linksim_training.losses import frame_sums, terms_of, total_loss
 from linksim_training.meter import measured_sums
-from linksim_training.model import Output, SemanticModel
+from linksim_training.model import Output
+from linksim_training.parts import AnyOutput
 from linksim_training.randomness import FrameRandomness
+from linksim_training.routed_model import RoutedModel
 from linksim_training.score import with_score
 from linksim_training.signal_gradients import SignalGradients
 
@@ -39,7 +42,7 @@ class TrainingStep(nn.Module):
         figures: what `forward` returned last, before precision of any kind could round it.
     """
 
-    def __init__(self, model: SemanticModel, config: TrainConfig) -> None:
+    def __init__(self, model: AnyModel, config: TrainConfig) -> None:
         super().__init__()
         self.model = model
         self.config = config
@@ -69,8 +72,9 @@ class TrainingStep(nn.Module):
         with randomness.dropout(self.model, frames.start, frames.end):
             output = world.together(lambda: self._transmit(images, labels, frames, randomness, epoch))
         self.signals.watch(output)
-        measured = measured_sums(output, labels)
+        measured = measured_sums(self.model, output, labels)
         if config.codebook_update == "ema":
+            assert isinstance(output, Output)
             measured.update(self._codeword_sums(output))
         parts = {**frame_sums(self.model, output, labels, config, phase), **measured}
         if not frames.counted:
@@ -82,7 +86,7 @@ class TrainingStep(nn.Module):
         if score is not None:
             loss = loss + score - score.detach()  # a gradient, not a loss
         if not bool(torch.isfinite(loss)):
-            self.failure = nonfinite.output_stage(output, terms)
+            self.failure = nonfinite.output_stage(self.model, output, terms)
         means = {name: sums[name] / (1 if name in CODEWORD_SUMS else sums["frames"]) for name in measured}
         result = {"loss": loss, **terms, **means}
         self.figures = {name: figure.detach() for name, figure in result.items()}
@@ -102,7 +106,7 @@ class TrainingStep(nn.Module):
 
     def _transmit(
         self, images: Tensor, labels: Tensor, frames: Frames, randomness: FrameRandomness, epoch: int
-    ) -> Output:
+    ) -> AnyOutput:
         config = self.config
         draw = randomness.draw(frames.start, frames.end)
         if config.phase(epoch) == "LEARNING":
@@ -127,4 +131,6 @@ class TrainingStep(nn.Module):
             backward_temperatures=config.backward_temperatures,
             end_to_end=config.surrogate_at == "end-to-end",
         )
+        if isinstance(self.model, RoutedModel):
+            return output
         return with_score(self.model, output, labels, draw, config)

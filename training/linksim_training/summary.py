@@ -1,20 +1,23 @@
 """The result of a training run, on the test part of the data."""
 
+import math
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from linksim.metrics.intervals import clopper_pearson, newcombe_paired
+from linksim_training.build import AnyModel
 from linksim_training.evaluate import Evaluation
 from linksim_training.loop import History
-from linksim_training.model import SemanticModel
 from linksim_training.noiseless import Noiseless
+from linksim_training.parts import links_of
 
 LEVEL = 0.95
 
 
 def summarise(
-    model: SemanticModel,
+    model: AnyModel,
     test: Evaluation,
     history: History,
     snr_db: float,
@@ -29,12 +32,12 @@ def summarise(
         snr_db: Es/N0 in dB of training and test.
         noiseless: the baseline; None leaves it out.
     """
-    layout = model.link.layout
+    bits, symbols = float(test.bits.mean()), float(test.symbols.mean())
+    receivers = [name for name in ("mean", "map") if name in test.correct]
     summary = {
         "samples": len(test.correct["hard"]),
-        "hard": {"receiver": model.link.config.decision, **_accuracy(test.correct["hard"])},
-        "hard_mean": _accuracy(test.correct["mean"]),
-        "hard_map": _accuracy(test.correct["map"]),
+        "hard": {"receiver": links_of(model)[0].config.decision, **_accuracy(test.correct["hard"])},
+        **{f"hard_{name}": _accuracy(test.correct[name]) for name in receivers},
         "soft": {
             "vq_temp": model.link.vq_temp,
             "symbol_temp": model.link.symbol_temp,
@@ -45,11 +48,14 @@ def summarise(
         "epochs": len(history.rows),
         "validation": _validation(history),
         "findings": [finding.as_dict() for finding in history.findings],
-        "information_bits": layout.information_bits,
-        "symbols": layout.symbols,
+        "information_bits": bits,
+        "symbols": symbols,
         "snr_db": snr_db,
-        "ebno_db": layout.ebno_db(snr_db),
+        "ebno_db": snr_db + 10 * math.log10(symbols / bits),
     }
+    if test.mode is not None:
+        counts = torch.bincount(test.mode, minlength=len(links_of(model)))
+        summary["mode_usage"] = (counts / counts.sum()).tolist()
     if noiseless is not None:
         summary["noiseless"] = {
             **_accuracy(noiseless.correct),

@@ -13,6 +13,7 @@ from linksim_training.config import TrainConfig
 from linksim_training.options.codebook import CodebookOptions
 from linksim_training.options.gradient import GradientOptions
 from linksim_training.options.loss_weights import LossWeights
+from linksim_training.options.modes import ModeOptions
 from linksim_training.options.monitoring import Monitoring
 from linksim_training.options.optimisation import Devices, Optimisation
 from linksim_training.options.schedule import Schedule
@@ -64,6 +65,7 @@ class TrainOptions:
 
     run: RunOptions = field(default_factory=RunOptions)
     link: LinkConfig = field(default_factory=LinkConfig)
+    routing: ModeOptions = field(default_factory=ModeOptions)
     schedule: Schedule = field(default_factory=Schedule)
     gradient: GradientOptions = field(default_factory=GradientOptions)
     loss: LossWeights = field(default_factory=LossWeights)
@@ -88,8 +90,12 @@ class TrainOptions:
             "threads": self.run.threads,
             "snr_db": self.run.snr_db,
             "link": self.link.as_dict(),
+            **({"routing": self._routing()} if self.routing.modes else {}),
             "training": self.config.as_dict(),
         }
+
+    def _routing(self) -> dict[str, Any]:
+        return {"modes": list(self.routing.modes), "header_symbols": self.routing.header_symbols}
 
     def as_record(self) -> dict[str, Any]:
         """What a resumed run starts from: that, and whether it trains the baseline."""
@@ -132,6 +138,7 @@ def read_options(arguments: Sequence[str]) -> TrainOptions:
     checks.real("--snr-db", options.run.snr_db)
     if options.run.resume and options.run.overwrite:
         raise ValueError("--resume goes on with a run and --overwrite replaces it: give one of them")
+    assert isinstance(options.routing.pairs, list)  # which refuses what cannot be read
     if recorded is not None:
         _check_same(options, recorded)
     return options
@@ -143,6 +150,8 @@ def _take_run(options: TrainOptions, recorded: dict[str, Any], folder: str) -> N
             setattr(options.run, name, recorded[name])
         options.run.skip_noiseless = bool(recorded.get("skip_noiseless", False))
         options.take({**recorded["link"], **recorded["training"]})
+        routing = recorded.get("routing", {"modes": []})
+        options.routing = ModeOptions(**{**routing, "modes": tuple(routing["modes"])})
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{folder}/config.json does not hold the settings of a run of this version ({error}): start "
@@ -166,9 +175,11 @@ def _check_same(options: TrainOptions, recorded: dict[str, Any]) -> None:
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    groups = ("link", "training")
+    groups = ("link", "routing", "training")
     flat = {name: value for name, value in settings.items() if name not in groups}
-    return {**flat, **settings.get("link", {}), **settings.get("training", {})}
+    for group in groups:
+        flat |= settings.get(group, {})
+    return flat
 
 
 def _last(arguments: Sequence[str], option: str) -> str | None:

@@ -10,8 +10,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from linksim import checks
+from linksim.gradients import SAMPLED
 from linksim.seeds import stream
 from linksim_training import nonfinite, world
+from linksim_training.build import AnyModel
 from linksim_training.codebook import (
     MovingAverages,
     initialise_codebook,
@@ -23,10 +25,11 @@ from linksim_training.evaluate import evaluate
 from linksim_training.interruption import Interrupted
 from linksim_training.isolation import seed_modules
 from linksim_training.meter import Meter
-from linksim_training.model import SemanticModel
 from linksim_training.monitor import Monitor, reached_alignment
 from linksim_training.optimiser import learning_rate_factor, make_optimiser, make_scheduler
+from linksim_training.parts import links_of
 from linksim_training.randomness import FrameRandomness, Snr
+from linksim_training.routed_model import RoutedModel
 from linksim_training.rows import epoch_row
 from linksim_training.step import Frames, TrainingStep
 
@@ -47,7 +50,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: SemanticModel,
+        model: AnyModel,
         train_loader: Loader,
         validation_loader: Loader,
         config: TrainConfig,
@@ -61,7 +64,9 @@ class Trainer:
         self.snr_db: Snr = snr_db if config.snr_db_range is None else config.snr_db_range
         self.epoch, self.batch, self.meter = 1, 0, Meter()
         self.rows: list[dict[str, Any]] = []
-        self.monitor = Monitor(model.link, config, self.snr_db)
+        if isinstance(model, RoutedModel):
+            _check_routed(config)
+        self.monitor = Monitor(links_of(model), config, self.snr_db)
         seed_modules(config.seed, "start")
         self.sample = first_images(self._epoch_of(train_loader, 1), KMEANS_IMAGES)
         if state is None and not config.random_codebook:
@@ -229,12 +234,13 @@ class Trainer:
         if config.restart_dead_codes and self.epoch < config.epochs:
             generator = stream(config.seed, "restart", self.epoch)
             latents = latents_of(self.model, self.sample)
-            dead = restart_dead_codes(
-                link.codebook, usage, config.restart_dead_codes, latents, generator, self.bare_optimiser
-            )
-            if self.averages is not None:
-                self.averages.restart(dead)
-            restarted = len(dead)
+            for one, used in zip(links_of(self.model), usage, strict=True):
+                dead = restart_dead_codes(
+                    one.codebook, used, config.restart_dead_codes, latents, generator, self.bare_optimiser
+                )
+                if self.averages is not None:
+                    self.averages.restart(dead)
+                restarted += len(dead)
         phase = config.phase(self.epoch)
         if not bool(torch.isfinite(latents_of(self.model, self.sample[:CHECKED_IMAGES])).all()):
             stage = nonfinite.input_stage(self.model, self.sample[:CHECKED_IMAGES]) or "the latents"
@@ -273,7 +279,25 @@ def first_images(loader: Loader, count: int) -> Tensor:
     return torch.cat(parts)[:count]
 
 
-def gradient_norms(model: SemanticModel) -> dict[str, Tensor]:
+def _check_routed(config: TrainConfig) -> None:
+    """Refuse settings that models with several modes do not have.
+
+    Raises:
+        ValueError: naming the setting.
+    """
+    if config.codebook_update == "ema":
+        raise ValueError(
+            "codebook_update 'ema' keeps the averages of one codebook, and modes have their own: give "
+            "--codebook-update gradient"
+        )
+    if config.gradient in SAMPLED:
+        raise ValueError(
+            f"gradient {config.gradient!r} draws indices from one codebook, and modes have their own: give "
+            "--gradient mixed, surrogate or straight-through"
+        )
+
+
+def gradient_norms(model: AnyModel) -> dict[str, Tensor]:
     """Norm of the gradient of encoder, codebook and head."""
     stages = {"encoder": model.encoder, "codebook": model.transceiver_dig, "head": model.head}
     norms = {}

@@ -28,9 +28,13 @@ class LossWeights:
     lambda_soft: float = 0.0
     """Classification loss of the soft path, in phase 2, beside that of the hard one."""
     lambda_sym: float = 0.0
-    """Rate: symbols per frame. Constant, hence without gradient, while a model has one mode."""
+    """Rate: symbols per frame, by which --modes are weighed against their accuracy. Without gradient while a
+    model has one mode."""
     lambda_lb: float = 0.0
-    """Load balance between modes. Zero while a model has one mode."""
+    """Load balance between --modes. Without effect while a model has one mode."""
+    mode_floor: float = 0.1
+    """Share of the classification loss to which all --modes contribute alike, whatever the router picks, so
+    that none is left untrained."""
     entropy_warmup_epochs: int = 0
     """Epochs over which --lambda-entropy grows from 0 to its value, as min(1, epoch/n); the note has 10."""
     marginal_warmup_epochs: int = 0
@@ -61,6 +65,7 @@ class LossWeights:
         checks.one_of("marginal_of", self.marginal_of, ("assignment", "usage"))
         for name in ("entropy_warmup_epochs", "marginal_warmup_epochs"):
             checks.whole(name, getattr(self, name), 0)
+        checks.real("mode_floor", self.mode_floor, least=0, most=1)
         checks.real("label_smoothing", self.label_smoothing, least=0, most=1)
 
     def weight(self, term: str, epoch: int) -> float:

@@ -1,0 +1,1 @@
+"""Several links on one encoder and head, of which a router picks one for each frame."""
