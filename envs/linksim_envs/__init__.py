@@ -2,8 +2,9 @@
 
 - `linksim/Transmit-v0`, `TransmitEnv`: choose the bits of each frame.
 - `linksim/LinkAdaptation-v0`, `LinkAdaptationEnv`: choose the modulation and coding scheme of each slot.
+- `linksim/SemanticRate-v0`, `SemanticRateEnv`: choose the codebook size and modulation of each image.
 
-Both have a native vector form, which `gymnasium.make_vec` gives. PyTorch and Sionna are imported when the
+All have a native vector form, which `gymnasium.make_vec` gives. PyTorch and Sionna are imported when the
 first environment is made, not here.
 
 Example:
@@ -25,20 +26,32 @@ import gymnasium
 if TYPE_CHECKING:
     from linksim_envs.link_adaptation import LinkAdaptationEnv, LinkAdaptationVectorEnv
     from linksim_envs.mcs import Mcs
+    from linksim_envs.semantic_rate import SemanticRateEnv, SemanticRateVectorEnv
     from linksim_envs.transmit import TransmitEnv, TransmitVectorEnv
 
-__all__ = ["LinkAdaptationEnv", "LinkAdaptationVectorEnv", "Mcs", "TransmitEnv", "TransmitVectorEnv"]
+__all__ = [
+    "LinkAdaptationEnv",
+    "LinkAdaptationVectorEnv",
+    "Mcs",
+    "SemanticRateEnv",
+    "SemanticRateVectorEnv",
+    "TransmitEnv",
+    "TransmitVectorEnv",
+]
 
 _HOMES = {
     "LinkAdaptationEnv": "linksim_envs.link_adaptation",
     "LinkAdaptationVectorEnv": "linksim_envs.link_adaptation",
     "Mcs": "linksim_envs.mcs",
+    "SemanticRateEnv": "linksim_envs.semantic_rate",
+    "SemanticRateVectorEnv": "linksim_envs.semantic_rate",
     "TransmitEnv": "linksim_envs.transmit",
     "TransmitVectorEnv": "linksim_envs.transmit",
 }
 _ENTRY_POINTS = {
     "linksim/Transmit-v0": "linksim_envs.transmit:Transmit",
     "linksim/LinkAdaptation-v0": "linksim_envs.link_adaptation:LinkAdaptation",
+    "linksim/SemanticRate-v0": "linksim_envs.semantic_rate:SemanticRate",
 }
 
 for _id, _entry_point in _ENTRY_POINTS.items():

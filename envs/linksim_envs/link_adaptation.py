@@ -1,11 +1,11 @@
 """Environments in which the agent chooses the modulation and coding scheme of each slot."""
 
-from collections.abc import Sequence
+from typing import Unpack
 
 from gymnasium.vector import AutoresetMode
 
 from linksim_envs.link_adaptation_core import LinkAdaptationCore
-from linksim_envs.mcs import Mcs
+from linksim_envs.link_adaptation_settings import LinkAdaptationArguments, LinkAdaptationSettings
 from linksim_envs.single import SingleEnv
 from linksim_envs.vector import BatchEnv
 
@@ -35,19 +35,24 @@ class LinkAdaptationEnv(SingleEnv[LinkAdaptationCore]):
 
     Args:
         coded: whether the schemes are the 10 with LDPC code of `linksim_envs.mcs`, or 5 modulations with
-            nothing but a CRC.
+            nothing but a CRC; by default they are.
         schemes: others, two or more.
         symbols: of a slot, up to 1024; by default 96, or 48 without code. There must be room for information
             beside the CRC.
-        snr_db: mean Es/N0 in dB, or a pair (low, high) from which it is drawn uniformly for each episode;
-            also an option of `reset`, for one episode.
-        correlation: ρ of the gains of neighbouring slots, from 0 to 1.
-        report_delay: slots, 0 to 100; 0 reports the coming slot itself.
-        report_noise_db: standard deviation of the report's error in dB.
-        report_bias_db: mean of the report's error in dB; above 0, the report is optimistic.
-        history: slots that the observation goes back.
-        bp_iterations: most iterations of the decoder, which stops when the CRC passes.
-        episode_length: slots until truncation.
+        snr_db: mean Es/N0 in dB, or a pair (low, high) from which it is drawn uniformly for each episode, by
+            default (0.0, 25.0); also an option of `reset`, for one episode.
+        correlation: ρ of the gains of neighbouring slots, from 0 to 1, by default 0.99.
+        report_delay: slots, 0 to 100, by default 2; 0 reports the coming slot itself.
+        report_noise_db: standard deviation of the report's error in dB, by default 1.
+        report_bias_db: mean of the report's error in dB, by default 0; above it, the report is optimistic.
+        history: slots that the observation goes back, by default 8.
+        bp_iterations: most iterations of the decoder, which stops when the CRC passes, by default 10.
+        episode_length: slots until truncation, by default 200.
+        abstraction: replace the links by a physical-layer abstraction, for fast training: a block is not
+            sent, but arrives with the probability that was measured over the exact link at the true SNR of
+            its slot. Channel, reports and feedback stay the same, and a seed means the same slots; there is
+            no "bit_errors". Evaluate without it. The curves of the default schemes are shipped; with others,
+            making the environment measures them, which takes seconds without a code and minutes with one.
         render_mode: None, "rgb_array" or "human": constellation, SNR, schemes and acknowledgements.
 
     Raises:
@@ -63,35 +68,9 @@ class LinkAdaptationEnv(SingleEnv[LinkAdaptationCore]):
     """
 
     def __init__(
-        self,
-        *,
-        coded: bool = True,
-        schemes: Sequence[Mcs] | None = None,
-        symbols: int | None = None,
-        snr_db: float | tuple[float, float] = (0.0, 25.0),
-        correlation: float = 0.99,
-        report_delay: int = 2,
-        report_noise_db: float = 1.0,
-        report_bias_db: float = 0.0,
-        history: int = 8,
-        bp_iterations: int = 10,
-        episode_length: int = 200,
-        render_mode: str | None = None,
+        self, *, render_mode: str | None = None, **settings: Unpack[LinkAdaptationArguments]
     ) -> None:
-        core = LinkAdaptationCore(
-            1,
-            coded,
-            schemes,
-            symbols,
-            snr_db,
-            correlation,
-            report_delay,
-            report_noise_db,
-            report_bias_db,
-            history,
-            bp_iterations,
-            episode_length,
-        )
+        core = LinkAdaptationCore(1, LinkAdaptationSettings(**settings))
         super().__init__(core, render_mode)
 
 
@@ -101,7 +80,7 @@ class LinkAdaptationVectorEnv(BatchEnv[LinkAdaptationCore]):
     Args:
         num_envs: number of episodes.
         coded, schemes, symbols, snr_db, correlation, report_delay, report_noise_db, report_bias_db, history,
-            bp_iterations, episode_length: as for `LinkAdaptationEnv`.
+            bp_iterations, episode_length, abstraction: as for `LinkAdaptationEnv`.
         autoreset_mode, render_mode, tensors: as for `BatchEnv`.
 
     Example:
@@ -115,33 +94,10 @@ class LinkAdaptationVectorEnv(BatchEnv[LinkAdaptationCore]):
         self,
         num_envs: int = 1,
         *,
-        coded: bool = True,
-        schemes: Sequence[Mcs] | None = None,
-        symbols: int | None = None,
-        snr_db: float | tuple[float, float] = (0.0, 25.0),
-        correlation: float = 0.99,
-        report_delay: int = 2,
-        report_noise_db: float = 1.0,
-        report_bias_db: float = 0.0,
-        history: int = 8,
-        bp_iterations: int = 10,
-        episode_length: int = 200,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
         tensors: bool = False,
+        **settings: Unpack[LinkAdaptationArguments],
     ) -> None:
-        core = LinkAdaptationCore(
-            num_envs,
-            coded,
-            schemes,
-            symbols,
-            snr_db,
-            correlation,
-            report_delay,
-            report_noise_db,
-            report_bias_db,
-            history,
-            bp_iterations,
-            episode_length,
-        )
+        core = LinkAdaptationCore(num_envs, LinkAdaptationSettings(**settings))
         super().__init__(core, autoreset_mode, render_mode, tensors)

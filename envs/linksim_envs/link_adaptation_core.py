@@ -1,24 +1,23 @@
 """The dynamics of `linksim/LinkAdaptation-v0`: a modulation and coding scheme for each slot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from linksim import Draw, Link, checks
 from linksim_envs.core import Core, Info
 from linksim_envs.fading import CorrelatedFading
-from linksim_envs.mcs import Mcs, table
+from linksim_envs.link_adaptation_settings import LinkAdaptationSettings
+from linksim_envs.policies.error_rates import BlockErrorRates
 from linksim_envs.snr_range import SNR_LIMIT_DB, range_in_db
 
 BLOCK_SLOTS = 16
 """Slots whose noise and bits are drawn ahead."""
-
-CODED_SYMBOLS = 96
-UNCODED_SYMBOLS = 48
 
 TOGETHER = 128
 """Coded frames decoded at once; more do not fit into the caches of a processor."""
@@ -32,48 +31,28 @@ class LinkAdaptationCore(Core):
         links: one link for each.
         information_bits: [schemes] bits that a transport block carries.
         symbols: of a slot.
+        abstraction: block error rates that take the place of the links, or None.
     """
 
     options: ClassVar[tuple[str, ...]] = ("snr_db",)
 
-    def __init__(
-        self,
-        count: int,
-        coded: bool,
-        schemes: Sequence[Mcs] | None,
-        symbols: int | None,
-        snr_db: float | tuple[float, float],
-        correlation: float,
-        report_delay: int,
-        report_noise_db: float,
-        report_bias_db: float,
-        history: int,
-        bp_iterations: int,
-        episode_length: int,
-    ) -> None:
-        super().__init__(count, episode_length)
-        usual_schemes = table(coded)
-        if schemes is not None and not isinstance(schemes, Sequence):
-            raise TypeError(f"schemes must be a list of Mcs or None, got {schemes!r}")
-        self.schemes = tuple(usual_schemes if schemes is None else schemes)
-        if len(self.schemes) < 2 or not all(isinstance(one, Mcs) for one in self.schemes):
-            raise ValueError(f"schemes must be two or more Mcs, got {schemes!r}")
-        uncoded = all(one.code_rate is None for one in self.schemes)
-        usual = UNCODED_SYMBOLS if uncoded else CODED_SYMBOLS
-        self.symbols = checks.whole("symbols", usual if symbols is None else symbols, 1, 1024)
-        iterations = checks.whole("bp_iterations", bp_iterations, 1, 1000)
-        self.links = [
-            Link(one.config(self.symbols, iterations)).eval().requires_grad_(False) for one in self.schemes
-        ]
+    def __init__(self, count: int, settings: LinkAdaptationSettings) -> None:
+        super().__init__(count, settings.episode_length)
+        self.schemes = settings.used_schemes()
+        self.links = settings.links()
+        self.symbols = self.links[0].layout.symbols
         self.information_bits = np.array([link.layout.information_bits for link in self.links])
-        self._default_range = range_in_db(snr_db)
-        self.fading = CorrelatedFading(correlation)
-        self.delay = checks.whole("report_delay", report_delay, 0, 100)
-        self.report_noise_db = checks.real("report_noise_db", report_noise_db, least=0, most=SNR_LIMIT_DB)
-        self.report_bias_db = checks.real(
-            "report_bias_db", report_bias_db, least=-SNR_LIMIT_DB, most=SNR_LIMIT_DB
+        self._default_range = range_in_db(settings.snr_db)
+        self.fading = CorrelatedFading(settings.correlation)
+        self.delay = checks.whole("report_delay", settings.report_delay, 0, 100)
+        self.report_noise_db = checks.real(
+            "report_noise_db", settings.report_noise_db, least=0, most=SNR_LIMIT_DB
         )
-        self.history = checks.whole("history", history, 1, 1000)
+        self.report_bias_db = checks.real(
+            "report_bias_db", settings.report_bias_db, least=-SNR_LIMIT_DB, most=SNR_LIMIT_DB
+        )
+        abstraction = checks.flag("abstraction", settings.abstraction)
+        self.history = checks.whole("history", settings.history, 1, 1000)
         self.observation_space = spaces.Dict(
             {
                 "snr_db": spaces.Box(-SNR_LIMIT_DB, SNR_LIMIT_DB, (1,), np.float32),
@@ -82,6 +61,7 @@ class LinkAdaptationCore(Core):
             }
         )
         self.action_space = spaces.Discrete(len(self.schemes))
+        self.abstraction = BlockErrorRates.of_links(self.links) if abstraction else None
         self._begin_arrays()
 
     def _begin_arrays(self) -> None:
@@ -139,23 +119,18 @@ class LinkAdaptationCore(Core):
     def act(self, which: NDArray[np.intp], actions: NDArray[Any]) -> tuple[NDArray[np.float64], Info]:
         """Send a transport block in each episode."""
         chosen = actions.astype(np.int64)
-        acks = np.zeros(len(which), dtype=bool)
-        wrong = np.zeros(len(which), dtype=np.int64)
-        for scheme in np.unique(chosen):
-            rows = np.flatnonzero(chosen == scheme)
-            together = len(rows) if self.schemes[scheme].code_rate is None else TOGETHER
-            for start in range(0, len(rows), together):
-                part = rows[start : start + together]
-                acks[part], wrong[part] = self._transmit(int(scheme), which[part])
-        delivered = np.where(acks & (wrong == 0), self.information_bits[chosen], 0)
         info: Info = {
             "true_snr_db": self._snr[which, 0],
             "mean_snr_db": self._mean_db[which],
             "sent_mcs": chosen,
-            "ack": acks,
-            "bit_errors": wrong,
-            "delivered_bits": delivered,
         }
+        if self.abstraction is None:
+            acks, info["bit_errors"] = self._sent(chosen, which)
+            arrived = acks & (info["bit_errors"] == 0)
+        else:
+            acks = arrived = self._abstracted(chosen, which, self.abstraction)
+        delivered = np.where(arrived, self.information_bits[chosen], 0)
+        info |= {"ack": acks, "delivered_bits": delivered}
         if self.keep_signals:
             for row, number in enumerate(which):
                 told = float(info["true_snr_db"][row]), float(self._report[number])
@@ -166,6 +141,30 @@ class LinkAdaptationCore(Core):
         self._next_slot(which)
         info["next_snr_db"] = self._snr[which, 0]
         return delivered / self.symbols, info
+
+    def _sent(
+        self, chosen: NDArray[np.int64], which: NDArray[np.intp]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Which blocks pass their CRC over the exact link, and how many of their bits are wrong."""
+        acks = np.zeros(len(which), dtype=bool)
+        wrong = np.zeros(len(which), dtype=np.int64)
+        for scheme in np.unique(chosen):
+            rows = np.flatnonzero(chosen == scheme)
+            together = len(rows) if self.schemes[scheme].code_rate is None else TOGETHER
+            for start in range(0, len(rows), together):
+                part = rows[start : start + together]
+                acks[part], wrong[part] = self._transmit(int(scheme), which[part])
+        return acks, wrong
+
+    def _abstracted(
+        self, chosen: NDArray[np.int64], which: NDArray[np.intp], rates: BlockErrorRates
+    ) -> NDArray[np.bool_]:
+        """Which blocks arrive by chance, with the probabilities that were measured over the exact link."""
+        lost = rates.rates(self._snr[which, 0])[np.arange(len(which)), chosen]
+        # The noise is drawn in any case, so that a seed means the same slots as over the exact link; its
+        # first sample, a normal number of variance 1/2 in each dimension, gives the uniform one.
+        first = self._noise.numpy()[which, self._position[which], 0].real
+        return ndtr(first.astype(np.float64) * 2**0.5) >= lost
 
     def _transmit(self, scheme: int, which: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Which blocks of a scheme pass their CRC, and how many of their bits are wrong."""

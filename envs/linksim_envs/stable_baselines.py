@@ -241,7 +241,7 @@ def make(
     """Make an environment for stable-baselines3.
 
     Args:
-        id: "linksim/Transmit-v0" or "linksim/LinkAdaptation-v0".
+        id: such as "linksim/Transmit-v0", "linksim/LinkAdaptation-v0" or "linksim/SemanticRate-v0".
         num_envs: number of environments, at least 1.
         seed: s for seeds s, s + 1, … at the first reset; None for seeds of the operating system. Algorithms
             that are given a seed of their own set this one anew.

@@ -1,7 +1,7 @@
 """What frames are sent for: images that the receiver must classify."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from linksim import Link
 from linksim.evaluation import evaluating, placed
+
+if TYPE_CHECKING:
+    from linksim.modes.routed_link import RoutedLink
 
 BATCH = 500
 
@@ -24,7 +27,7 @@ class ImageTask:
         labels: [n] integers.
 
     Attributes:
-        link: that of the model.
+        link: that of the model; of a model with several modes a `RoutedLink`.
         labels: [n].
 
     Raises:
@@ -41,7 +44,7 @@ class ImageTask:
                     f"model must have encoder, transceiver_dig and head; {type(model).__name__} has no {part}"
                 )
         self._model = model
-        self.link: Link = model.transceiver_dig
+        self.link: Any = model.transceiver_dig
         self._images = torch.as_tensor(images)
         given = np.asarray(labels)
         if not np.issubdtype(given.dtype, np.integer):
@@ -53,12 +56,16 @@ class ImageTask:
                 f"images of shape {tuple(self._images.shape)}"
             )
 
+    def image(self, number: int) -> NDArray[Any]:
+        """[c, h, w] pixels of an image."""
+        return self._images[number].detach().cpu().numpy()
+
     @torch.inference_mode()
-    def indices(self, link: Link) -> NDArray[np.int64]:
-        """[n, N] indices of the codewords nearest to the latents of the images.
+    def latents(self, link: "Link | RoutedLink") -> torch.Tensor:
+        """[n, N, D] latents of the images, on the device of the link and in its precision.
 
         Raises:
-            ValueError: if the latents do not fit the link.
+            ValueError: if they do not fit the link.
         """
         config = link.config
         found = []
@@ -70,8 +77,25 @@ class ImageTask:
                         f"model must encode images into latents of shape ({config.tokens}, "
                         f"{config.embedding_dim}), as the link has them, got {tuple(latents.shape[1:])}"
                     )
-                normalised = link.quantize.normalise(latents.to(link.codebook.dtype))
-                found.append(link.quantize.hard(normalised, link.codebook).cpu())
+                found.append(latents.to(link.codebook.dtype))
+        return torch.cat(found)
+
+    @torch.inference_mode()
+    def indices(self, link: Link, latents: torch.Tensor | None = None) -> NDArray[np.int64]:
+        """[n, N] indices of the codewords nearest to the latents of the images.
+
+        Args:
+            link: whose codewords they are.
+            latents: [n, N, D] as `latents` gives them, where they are known.
+
+        Raises:
+            ValueError: if the latents do not fit the link.
+        """
+        latents = self.latents(link) if latents is None else latents
+        found = [
+            link.quantize.hard(link.quantize.normalise(batch), link.codebook).cpu()
+            for batch in latents.split(BATCH)
+        ]
         return torch.cat(found).numpy()
 
     def classes(self, embedding: torch.Tensor) -> NDArray[np.int64]:

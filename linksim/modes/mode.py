@@ -43,6 +43,11 @@ class Mode:
         own, header = self._draws(draw)
         return self._read(self.link.hard(latents, own, **inputs), header, draw, "hard")
 
+    def hard_with_header(self, draw: Draw, **inputs: Any) -> tuple[Trace, Tensor]:
+        """The same, and the modes [B] that the headers are read as."""
+        own, header = self._draws(draw)
+        return self._read(self.link.hard(draw=own, **inputs), header, draw, "hard"), header
+
     def soft(self, latents: Tensor | None = None, draw: Draw | None = None, **inputs: Any) -> Trace:
         """As `Link.soft`."""
         own, header = self._draws(draw)
@@ -54,25 +59,30 @@ class Mode:
         trace = self.link(latents, own, forward=forward, **how)
         assert trace.surrogate is not None
         surrogate = self._read(trace.surrogate, header, draw, "soft")
-        path = "hard" if not isinstance(forward, str) else forward
-        return self._read(trace.replace(surrogate=surrogate), header, draw, path)
+        return self._read(trace.replace(surrogate=surrogate), header, draw, forward)
 
     def _draws(self, draw: Draw | None) -> tuple[Draw, Tensor]:
         """The draw of this mode's symbols, and the modes [B] that its headers are read as."""
         own, header = self.routed.parts_of(draw, self.number)
         return own, header
 
-    def _read(self, trace: Trace, header: Tensor, draw: Draw | None, path: str) -> Trace:
-        """The trace with the embeddings of misread frames."""
+    def _read(self, trace: Trace, header: Tensor, draw: Draw | None, path: str | Tensor) -> Trace:
+        """The trace with the embeddings of misread frames; `path` as `forward` of a call."""
         assert draw is not None
         assert trace.embedding is not None
-        wrong = torch.nonzero(header != self.number).squeeze(1)
-        if not len(wrong):
+        misread = header != self.number
+        if not bool(misread.any()):
             return trace
+        if isinstance(path, str):
+            groups = {path: misread}
+        else:  # a blended frame has the symbols of the path with the larger share
+            hard = path.to(misread.device) >= 0.5
+            groups = {"hard": misread & hard, "soft": misread & ~hard}
         embedding = trace.embedding.clone()
-        for other in header[wrong].unique().tolist():
-            rows = wrong[header[wrong] == other]
-            embedding[rows] = self._misread(trace, rows, draw[rows], other, path)
+        for name, group in groups.items():
+            for other in header[group].unique().tolist():
+                rows = torch.nonzero(group & (header == other)).squeeze(1)
+                embedding[rows] = self._misread(trace, rows, draw[rows], other, name)
         return trace.replace(embedding=embedding)
 
     @torch.no_grad()

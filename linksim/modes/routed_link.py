@@ -12,8 +12,10 @@ from torch.nn.functional import one_hot
 from linksim import checks
 from linksim.config import LinkConfig
 from linksim.drawing import draw_frames
+from linksim.inputs import check_input
 from linksim.link import CODEBOOK_SEED, Link
 from linksim.modes.header import Header
+from linksim.modes.inputs import check_index, check_mode, check_modes
 from linksim.modes.mode import Mode, cut
 from linksim.modes.routed_trace import RoutedTrace, Routing, sum_of_modes
 from linksim.modes.router import Router
@@ -33,7 +35,7 @@ class RoutedLink(nn.Module):
     Args:
         config: what all modes have in common; its codebook size and bits per symbol count for nothing.
         modes: (K, m) of each mode: codebook size and bits per symbol.
-        header_symbols: of the header; 6 QPSK symbols carry four times the six distances of two bits.
+        header_symbols: QPSK symbols of the header.
         router: replaces `Router`; a module from latents [B, N, D] and snr_db [B] to logits [B, modes].
         channel: replaces the configured one, as for `Link`; its draws must be tensors [B, S, …], or such that
             do not depend on the symbol.
@@ -54,7 +56,7 @@ class RoutedLink(nn.Module):
         >>> draw = link.draw(frames=8, snr_db=10.0, generator=torch.Generator().manual_seed(1))
         >>> trace = link.hard(torch.zeros(8, 4, 16), draw)
         >>> trace.embedding.shape, link.symbols.tolist()
-        (torch.Size([8, 4, 16]), [14, 10])
+        (torch.Size([8, 4, 16]), [14.0, 10.0])
     """
 
     bits: Tensor
@@ -104,8 +106,12 @@ class RoutedLink(nn.Module):
         return link
 
     def mode(self, number: int) -> Mode:
-        """One mode, with calls like those of a `Link`, on the draws of this routed link."""
-        return Mode(self, number)
+        """One mode, with calls like those of a `Link`, on the draws of this routed link.
+
+        Raises:
+            TypeError, ValueError: if there is no mode of that number.
+        """
+        return Mode(self, checks.whole("mode", number, 0, len(self.modes) - 1))
 
     @property
     def codebook(self) -> Tensor:
@@ -210,10 +216,9 @@ class RoutedLink(nn.Module):
                 traces.append(None)
                 continue
             chosen = {name: value[rows] for name, value in inputs.items()}
-            trace = self.mode(number).hard(draw=draw[rows], **chosen)
+            trace, received[rows] = self.mode(number).hard_with_header(draw[rows], **chosen)
             assert trace.embedding is not None
             embedding = embedding.index_copy(0, rows, trace.embedding)
-            received[rows] = self.parts_of(draw[rows], number)[1]
             traces.append(trace)
         bits, symbols = self.bits[routing.mode], self.symbols[routing.mode]
         return RoutedTrace(routing, embedding, bits, symbols, tuple(traces), tuple(groups), received)
@@ -259,50 +264,22 @@ class RoutedLink(nn.Module):
             raise TypeError("give exactly one of latents and index")
         if not isinstance(draw, Draw):
             raise TypeError(f"draw must come from link.draw(...), got {type(draw).__name__}")
-        given = latents if latents is not None else index
-        assert given is not None
-        if len(given) != len(draw):
-            raise ValueError(f"the input has {len(given)} frames, but the draw has {len(draw)}")
-        name = "latents" if latents is not None else "index"
-        if mode is not None:
-            return {name: given}, draw, self._certain(mode, len(draw))
-        if latents is None:
+        if latents is not None:
+            check_input(self.link_of(0).config, latents, None, None, draw)
+            routing = self.route(latents, draw.snr_db) if mode is None else self._certain(mode, len(draw))
+            return {"latents": latents}, draw, routing
+        assert index is not None
+        if mode is None:
             raise TypeError("index needs a mode: the router chooses by latents")
-        return {name: given}, draw, self.route(latents, draw.snr_db)
+        routing = self._certain(mode, len(draw))
+        configs = [link.config for link in self._links()]
+        check_index(configs, index, draw, routing.mode)
+        return {"index": index}, draw, routing
 
     def _certain(self, mode: Tensor | int, frames: int) -> Routing:
-        chosen = torch.as_tensor(mode, device=self.codebook.device)
-        if chosen.is_floating_point() or chosen.dtype == torch.bool:
-            raise TypeError(f"mode must hold whole numbers, got {chosen.dtype}")
-        if chosen.shape not in ((), (frames,)):
-            raise ValueError(
-                f"mode must be one number or one per frame, [{frames}], got {list(chosen.shape)}"
-            )
-        if bool(((chosen < 0) | (chosen >= len(self.modes))).any()):
-            raise ValueError(f"mode must hold numbers from 0 to {len(self.modes) - 1}")
-        chosen = chosen.long().expand(frames)
+        chosen = check_mode(mode, frames, len(self.modes)).to(self.codebook.device)
         return Routing(one_hot(chosen, len(self.modes)).to(self.codebook.dtype), chosen)
 
     def extra_repr(self) -> str:
         """The modes, for `print(link)`."""
         return f"modes={self.modes}, header={self.header.symbols} symbols"
-
-
-def check_modes(modes: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Return modes as pairs of whole numbers.
-
-    Raises:
-        TypeError: if they are not pairs of whole numbers.
-        ValueError: if there are none.
-    """
-    if isinstance(modes, str) or not isinstance(modes, Sequence):
-        raise TypeError(f"modes must be a list of (K, m), as in [(64, 2), (64, 4)], got {modes!r}")
-    if not len(modes):
-        raise ValueError("modes must hold at least one (K, m), got none")
-    found = []
-    for mode in modes:
-        if not isinstance(mode, Sequence) or isinstance(mode, str) or len(mode) != 2:
-            raise TypeError(f"a mode must be a pair (K, m), codebook size and bits per symbol, got {mode!r}")
-        size, width = checks.whole("codebook size of a mode", mode[0], 2), mode[1]
-        found.append((size, checks.whole("bits per symbol of a mode", width, 1, 10)))
-    return tuple(found)

@@ -8,10 +8,12 @@ from scipy import stats
 
 from linksim.cli import main
 from linksim.metrics.means import student
-from linksim_benchmarks.agents import evaluation
+from linksim_benchmarks.agents import evaluation, learning
 from linksim_benchmarks.agents.evaluation import Played, play, rows_of
-from linksim_benchmarks.agents.link_adaptation import Setting
+from linksim_benchmarks.agents.link_adaptation import LinkAdaptation
+from linksim_benchmarks.agents.pairs import pairs_of, parts_of
 from linksim_envs import LinkAdaptationEnv
+from linksim_envs.link_adaptation_settings import LinkAdaptationSettings
 from linksim_envs.policies.link_adaptation import FixedMcs
 
 WORDS = ["train-agent", "--no-coded", "--episodes", "3", "--policies", "fixed", "thresholds", "--quiet"]
@@ -47,7 +49,7 @@ def test_what_is_finished_is_not_played_again(played, tmp_path, monkeypatch, cap
     """And the number of workers changes nothing."""
     assert main([*WORDS, *GRID, "--workers", "2", "--out", str(tmp_path)]) == 0
     assert rows_in(tmp_path) == rows_in(played)
-    monkeypatch.setattr("linksim_benchmarks.agents.link_adaptation.play", None)
+    monkeypatch.setattr("linksim_benchmarks.agents.work.play", None)
     assert main([*WORDS, *GRID, "--workers", "1", "--out", str(tmp_path)]) == 0
     assert rows_in(tmp_path) == rows_in(played)
     assert main([*WORDS, *GRID, "--workers", "1", "--out", str(tmp_path), "--overwrite"]) == 2
@@ -75,6 +77,15 @@ def test_transmit(tmp_path):
         (["--report-bias-db", "high"], "--report-bias-db"),
         (["--seed", "-1"], "--seed"),
         (["--workers", "0"], "--workers"),
+        (["--agents", "sarsa"], "--agents"),
+        (["--env", "Transmit", "--agents", "ppo"], "--agents in Transmit"),
+        (["--agents", "ppo", "--steps", "0"], "--steps"),
+        (["--agents", "ppo", "--steps", "1.5"], "--steps"),
+        (["--train-seed", "-1"], "--train-seed"),
+        (["--evaluation-seeds", "0"], "--evaluation-seeds"),
+        (["--env", "Labelling", "--codebooks", "0.5"], "--codebooks"),
+        (["--load", "none.pt"], "no such agent"),
+        (["--load", "none.pt", "none.pt"], "--load"),
     ],
 )
 def test_refusals(tmp_path, capsys, more, name):
@@ -88,9 +99,9 @@ def test_refusals(tmp_path, capsys, more, name):
 def test_played_as_alone(monkeypatch):
     """Side by side with other policies, an episode goes as it goes in a single environment."""
     shares = []
-    setting = Setting(coded=False, correlation=0.9)
+    scenario = LinkAdaptation(LinkAdaptationSettings(coded=False, correlation=0.9))
     monkeypatch.setattr(evaluation, "TOGETHER", 1)  # one after the other
-    fast, slow = play(setting.env, [FixedMcs(3), FixedMcs(1)], [5, 8], 200, ("ack",), shares.append)
+    fast, slow = play(scenario.exact_env, [FixedMcs(3), FixedMcs(1)], [5, 8], 200, ("ack",), shares.append)
     assert shares[-1] == 1
     assert (np.diff(shares) > 0).all()
     env = LinkAdaptationEnv(coded=False, correlation=0.9)
@@ -138,3 +149,100 @@ def test_speed(tmp_path, capsys):
         assert row["growth_mb"] < 100
     assert main(["env-speed", "--cases", "chess"]) == 2
     assert "--cases" in capsys.readouterr().err
+
+
+def test_pairs():
+    """Agents against all others, under all seeds and under each, with a verdict by the interval."""
+    noise = np.random.default_rng(0).normal(size=12)
+    zero = Played("zero", np.zeros(12), {})
+    ahead, open_, behind = (
+        Played(name, shift + noise, {}) for name, shift in (("up", 5.0), ("even", 0.0), ("down", -5.0))
+    )
+    parts = parts_of([3, 4, 5], 4)
+    rows = pairs_of([zero, ahead, open_, behind], ["up", "even", "down"], parts, {"env": "x"})
+    assert [row["evaluation_seed"] for row in rows] == ["all", 3, 4, 5] * 3
+    assert [row["verdict"] for row in rows if row["evaluation_seed"] == "all"] == ["ahead", "open", "behind"]
+    for row, part in zip(rows, list(parts.values()) * 3, strict=True):
+        own = {"up": ahead, "even": open_, "down": behind}[row["agent"]].returns[part]
+        assert (row["difference"], row["low"], row["high"]) == student(own)
+        assert row["episodes"] == len(own)
+    assert list(parts_of([3], 4)) == ["all"]
+
+
+SHORT = [
+    "train-agent",
+    "--no-coded",
+    "--steps",
+    "2e4",
+    "--episodes",
+    "3",
+    "--policies",
+    "thresholds",
+    "--quiet",
+]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    out = tmp_path_factory.mktemp("trained")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(learning, "CURVE_EPISODES", 4)
+    words = [*SHORT, "--agents", "ppo", "--evaluation-seeds", "2", "--workers", "1", "--out", str(out)]
+    assert main(words) == 0
+    patch.undo()
+    return out
+
+
+def test_agents_are_trained_compared_and_kept(trained):
+    content = json.loads((trained / "train-agent.json").read_text())
+    rows, pairs, curves = (content[part] for part in ("rows", "pairs", "curves"))
+    assert [row["policy"] for row in rows] == ["thresholds", "genie", "ppo"] * 3
+    assert [row["evaluation_seed"] for row in rows] == ["all"] * 3 + [0] * 3 + [1] * 3
+    assert [row["episodes"] for row in rows] == [6] * 3 + [3] * 6
+    assert {(row["agent"], row["policy"]) for row in pairs} == {("ppo", "thresholds"), ("ppo", "genie")}
+    assert (curves[0]["steps"], curves[-1]["steps"]) == (0, 20_000)
+    pooled = {row["policy"]: row for row in rows if row["evaluation_seed"] == "all"}
+    for row in (row for row in pairs if row["evaluation_seed"] == "all"):
+        means = pooled["ppo"]["mean_return"] - pooled[row["policy"]]["mean_return"]
+        assert row["difference"] == pytest.approx(means)
+    for name in ("agents/ppo-uncoded-rho0.99-bias+0.pt", "train-agent-curves.png", "train-agent-pairs.csv"):
+        assert (trained / name).stat().st_size > 300
+
+
+def test_loaded_agents_play_as_trained_ones(trained, tmp_path, capsys):
+    """On the same episodes, without training; what is for another environment is refused."""
+    agent = str(trained / "agents" / "ppo-uncoded-rho0.99-bias+0.pt")
+    common = [*SHORT, "--load", agent, "--workers", "1"]
+    assert main([*common, "--evaluation-seeds", "2", "--out", str(tmp_path)]) == 0
+    there = {row["policy"]: row for row in rows_in(trained) if row["evaluation_seed"] == "all"}
+    here = {row["policy"]: row for row in rows_in(tmp_path) if row["evaluation_seed"] == "all"}
+    assert here["ppo-uncoded-rho0.99-bias+0"]["mean_return"] == there["ppo"]["mean_return"]
+    assert not (tmp_path / "agents").exists()
+    load = ["train-agent", "--load", agent, "--episodes", "3"]
+    for words, message in (
+        (["--env", "Transmit"], "is an agent for LinkAdaptation, not for --env Transmit"),
+        (["--correlation", "0.9"], "it has 5 actions instead of 10"),
+    ):
+        assert main([*load, *words, "--out", str(tmp_path / "none")]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert message in said
+    assert not (tmp_path / "none").exists()
+
+
+def test_training_without_stable_baselines3(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("linksim_benchmarks.agents.command.find_spec", lambda name: None)
+    assert main([*SHORT, "--agents", "ppo", "--out", str(tmp_path / "none")]) == 2
+    assert "pip install 'linksim[rl]'" in capsys.readouterr().err
+
+
+def test_labelling(tmp_path, monkeypatch):
+    monkeypatch.setattr(learning, "CURVE_EPISODES", 4)
+    words = ["train-agent", "--env", "Labelling", "--codebooks", "3", "--episodes", "2", "--quiet"]
+    words += ["--agents", "policy-gradient", "--steps", "2e4", "--workers", "1"]
+    assert main([*words, "--out", str(tmp_path)]) == 0
+    rows = {row["policy"]: row for row in rows_in(tmp_path)}
+    assert list(rows) == ["labels", "best labelling", "best map", "policy-gradient"]
+    assert rows["best labelling"]["over_best_labelling"] == pytest.approx(1)
+    assert rows["best map"]["over_best_labelling"] <= 1
+    assert rows["policy-gradient"]["over_best_labelling"] >= rows["best map"]["over_best_labelling"]

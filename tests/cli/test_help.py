@@ -10,13 +10,14 @@ from linksim.cli import COMMANDS, main
 OPTIONS = {
     "train": "--dataset --preset --run-dir --overwrite --json --quiet --seed --epochs --batch-size --lr "
     "--alignment-start-epoch --temp-freeze-floor --lambda-entropy --lambda-consistency --lambda-marginal "
-    "--lambda-vec --lambda-sym --lambda-vq --lambda-lb "
+    "--lambda-vec --lambda-sym --lambda-vq --lambda-lb --modes --header-symbols --mode-floor "
     "--hardening --early-stop --entropy-warmup-epochs --snr-db-range --gradient --consistency-stages "
     "--defects --codebook-update --restart-dead-codes --lr-schedule --clip-norm --vq-entropy-warning "
     "--tokens --codebook-size --embedding-dim --bits-per-symbol --channel --snr-db",
     "audit": "--snr-db --vq-temp --symbol-temp --surrogate --draws --leave-out-ties --dataset --seed --json "
     "--out --quiet",
     "accuracy": "--snr-db --paths --vq-temp --symbol-temp --seed --json --out --quiet",
+    "modes": "--snr-db --lambda-sym --draws --fit-draws --dataset --threads --seed --json --out --quiet",
     "ber": "--bits-per-symbol --channel --ebno-db --snr-db --max-bits --seed --json --out --quiet",
     "plot": "--labels --axis --rate --formats --title --json --out --quiet",
     "gradients": "--snr-db --vq-temp --problems --steps --skip-cost --seed --json --out --quiet",

@@ -5,9 +5,16 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers.vector import DictInfoToList, NormalizeReward, RecordEpisodeStatistics
-from helpers.environments import ADAPTATION, TRANSMIT, VARIANTS, make, make_vector
+from helpers.environments import ADAPTATION, RATE, TRANSMIT, VARIANTS, make, make_vector
 
 pytestmark = pytest.mark.filterwarnings("error")
+
+
+REWARDS = {
+    "bits": lambda info: -info["distortion"],
+    "uncoded": lambda info: info["delivered_bits"] / 48,
+    "modes": lambda info: info["correct"] - 0.01 * info["symbols"],
+}
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +30,7 @@ def test_gymnasium_accepts_it(name):
 
 @pytest.mark.parametrize(
     ("identifier", "arguments"),
-    [(TRANSMIT, {"actions": "indices"}), (ADAPTATION, {"coded": False, "report_delay": 0})],
+    [(TRANSMIT, {"actions": "indices"}), (ADAPTATION, {"coded": False, "report_delay": 0}), (RATE, {})],
 )
 @pytest.mark.parametrize("render_mode", ["rgb_array", "human"])
 def test_gymnasium_accepts_its_pictures(identifier, arguments, render_mode):
@@ -31,7 +38,7 @@ def test_gymnasium_accepts_its_pictures(identifier, arguments, render_mode):
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-@pytest.mark.parametrize("name", ["bits", "uncoded"])
+@pytest.mark.parametrize("name", ["bits", "uncoded", "modes"])
 def test_vector_wrappers_work(name, mode):
     """Episodes are counted and summed as they are."""
     envs = make_vector(name, 4, episode_length=5, autoreset_mode=mode)
@@ -42,7 +49,7 @@ def test_vector_wrappers_work(name, mode):
     for step in range(1, 6):
         *_, over, infos = envs.step(envs.action_space.sample())
         own = [info.get("final_info", info) if over.any() else info for info in infos]
-        total += [info["delivered_bits"] / 48 if name == "uncoded" else -info["distortion"] for info in own]
+        total += [REWARDS[name](info) for info in own]
         statistics = [info.get("episode") for info in infos]
         assert over.all() == (step == 5)
     assert all(isinstance(info, dict) for info in infos)

@@ -27,6 +27,8 @@ def held():
         ("two schemes", None, 40, 100),
         ("coded", None, 2, 10),
         ("two schemes", "rgb_array", 10, 40),
+        ("modes", None, 10, 40),
+        ("modes", "rgb_array", 3, 12),
     ],
 )
 def test_memory_stays(name, render_mode, count, steps):

@@ -5,9 +5,26 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.error import InvalidAction, ResetNeeded
-from helpers.environments import ADAPTATION, TRANSMIT, assert_same, make, make_vector, task
+from helpers.environments import (
+    ADAPTATION,
+    RATE,
+    TRANSMIT,
+    assert_same,
+    make,
+    make_vector,
+    routed_task,
+    task,
+)
 
-from linksim_envs import LinkAdaptationEnv, LinkAdaptationVectorEnv, Mcs, TransmitEnv, TransmitVectorEnv
+from linksim_envs import (
+    LinkAdaptationEnv,
+    LinkAdaptationVectorEnv,
+    Mcs,
+    SemanticRateEnv,
+    SemanticRateVectorEnv,
+    TransmitEnv,
+    TransmitVectorEnv,
+)
 
 WRONG_ALWAYS = {
     "None": None,
@@ -41,6 +58,7 @@ WRONG = {
         "too long": FOUR,
         "an unsigned wrap": np.full(3, 2**64 - 1, dtype=np.uint64),
     },
+    "modes": {"three": 3, "minus one": -1, "a float": 1.0, "an array of one": [0]},
     "two schemes": {"two": 2, "minus one": -1, "a float": 1.0, "an array of one": [0]},
 }
 WRONG_SINGLES = [
@@ -94,6 +112,7 @@ def test_right_actions_of_other_types():
         "bits": ([0, 0, 0, 0], np.zeros(4), np.zeros(4, dtype=bool), torch.zeros(4), (0.0, 0, False, 0)),
         "indices": ([0, 0, 0], np.zeros(3, np.uint8), torch.zeros(3, dtype=torch.int32), [False] * 3),
         "two schemes": (0, np.int8(0), np.array(0), torch.tensor(0), False),
+        "modes": (0, np.int8(0), np.array(0), torch.tensor(0), False),
     }.items():
         env = make(name)
         results = []
@@ -160,11 +179,23 @@ OF_ADAPTATION = [
     ({"bp_iterations": 0}, ValueError, "bp_iterations must be from 1 to 1000"),
     ({"bp_iterations": 2.5}, TypeError, "bp_iterations must be a whole number"),
 ]
+OF_RATE = [
+    ({"symbol_price": -0.1}, ValueError, "symbol_price must be at least 0"),
+    ({"symbol_price": "cheap"}, TypeError, "symbol_price must be a number"),
+    ({"symbol_price": float("nan")}, ValueError, "symbol_price must be a finite number"),
+    ({"tell_outcomes": 1}, TypeError, "tell_outcomes must be a bool"),
+    ({"checkpoint": "/no/such/file.pt"}, FileNotFoundError, "no such checkpoint: /no/such/file.pt"),
+    ({"checkpoint": 3}, TypeError, "checkpoint must be the path of a file, got int"),
+    ({"checkpoint": __file__}, ValueError, "is not a checkpoint"),
+    ({"checkpoint": "a.pt", "model": object()}, TypeError, "give a model or a checkpoint, not both"),
+]
 ARGUMENTS = [
     *((TransmitEnv, *one) for one in COMMON + OF_TRANSMIT),
     *((TransmitVectorEnv, *one) for one in COMMON + OF_TRANSMIT + OF_VECTORS),
     *((LinkAdaptationEnv, *one) for one in COMMON + OF_ADAPTATION),
     *((LinkAdaptationVectorEnv, *one) for one in COMMON + OF_ADAPTATION + OF_VECTORS),
+    *((SemanticRateEnv, *one) for one in COMMON + OF_RATE),
+    *((SemanticRateVectorEnv, *one) for one in COMMON + OF_RATE + OF_VECTORS),
 ]
 
 
@@ -189,11 +220,11 @@ def test_wrong_schemes(arguments, error, message):
         Mcs(**arguments)
 
 
+@pytest.mark.parametrize(("identifier", "own"), [(TRANSMIT, task()), (RATE, routed_task())])
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
         ({"labels": None}, TypeError, "model, images and labels belong together"),
-        ({"model": None}, TypeError, "model, images and labels belong together"),
         ({"images": None, "labels": None}, TypeError, "model, images and labels belong together"),
         ({"model": torch.nn.Identity()}, TypeError, "model must have encoder, .* Identity has no encoder"),
         ({"labels": [1, 2]}, ValueError, "labels must be one for each image"),
@@ -201,16 +232,27 @@ def test_wrong_schemes(arguments, error, message):
         ({"labels": np.zeros(60)}, TypeError, "labels must hold integers, got dtype float64"),
         ({"labels": ["a"] * 60}, TypeError, "labels must hold integers"),
         ({"images": torch.zeros(0, 1, 8, 8), "labels": np.zeros(0, int)}, ValueError, "at least one"),
+    ],
+)
+def test_wrong_tasks(identifier, own, changes, error, message):
+    for form in (gymnasium.make, gymnasium.make_vec):
+        with pytest.raises(error, match=message):
+            form(identifier, **{**own, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"model": None}, TypeError, "model, images and labels belong together"),
         ({"link": TransmitEnv().link}, ValueError, r"latents of shape \(1, 4\)"),
     ],
 )
-def test_wrong_tasks(changes, error, message):
-    for identifier in (gymnasium.make, gymnasium.make_vec):
-        with pytest.raises(error, match=message):
-            identifier(TRANSMIT, **{**task(), **changes})
+def test_wrong_tasks_of_transmit(changes, error, message):
+    with pytest.raises(error, match=message):
+        gymnasium.make(TRANSMIT, **{**task(), **changes})
 
 
-@pytest.mark.parametrize("identifier", [TRANSMIT, ADAPTATION])
+@pytest.mark.parametrize("identifier", [TRANSMIT, ADAPTATION, RATE])
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [

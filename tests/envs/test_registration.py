@@ -8,17 +8,27 @@ import gymnasium
 import pytest
 
 import linksim_envs
-from linksim_envs import TransmitEnv
+from linksim_envs import LinkAdaptationEnv, SemanticRateEnv, TransmitEnv
 
 ID = "linksim/Transmit-v0"
+KINDS = {
+    ID: TransmitEnv,
+    "linksim/LinkAdaptation-v0": LinkAdaptationEnv,
+    "linksim/SemanticRate-v0": SemanticRateEnv,
+}
 
 
 @pytest.mark.filterwarnings("error")
-def test_both_ids_and_repeated_registration():
-    for name in (ID, f"linksim_envs:{ID}"):
-        env = gymnasium.make(name, episode_length=5)
-        assert isinstance(env.unwrapped, TransmitEnv)
+@pytest.mark.parametrize(("name", "kind"), KINDS.items())
+def test_both_ids(name, kind):
+    for form in (name, f"linksim_envs:{name}"):
+        env = gymnasium.make(form, episode_length=5)
+        assert isinstance(env.unwrapped, kind)
         env.close()
+        assert gymnasium.make_vec(form).num_envs == 1
+
+
+def test_repeated_registration():
     before = gymnasium.registry[ID]
     importlib.reload(linksim_envs)
     assert gymnasium.registry[ID] is before
@@ -55,6 +65,9 @@ for seed in (None, 1):
     for _ in range(3):
         env.step(env.unwrapped.label_action(info["index"]))
 envs = gymnasium.make_vec("linksim/LinkAdaptation-v0", num_envs=2, coded=False)
+envs.reset()
+envs.step(envs.action_space.sample())
+envs = gymnasium.make_vec("linksim/SemanticRate-v0", num_envs=2, tell_outcomes=True)
 envs.reset()
 envs.step(envs.action_space.sample())
 assert drawing() == drawn, "without pictures, nothing must be imported for them"

@@ -29,7 +29,7 @@ def assert_picture(picture):
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
 
 
-@pytest.mark.parametrize("name", ["odd frames", "uncoded"])
+@pytest.mark.parametrize("name", ["odd frames", "uncoded", "modes"])
 def test_pictures(name):
     """Every step changes the picture; looking changes nothing, and neither does a caller who draws on it."""
     env, plain = make(name, render_mode="rgb_array"), make(name)
@@ -62,7 +62,7 @@ def test_pictures_of_every_channel(channel):
     assert_picture(env.render())
 
 
-@pytest.mark.parametrize("name", ["bits", "two schemes"])
+@pytest.mark.parametrize("name", ["bits", "two schemes", "modes"])
 def test_pictures_of_many(name):
     """One of each episode, as the single environment of that seed draws it."""
     envs = make_vector(name, 2, render_mode="rgb_array", autoreset_mode="SameStep")
@@ -82,7 +82,7 @@ def test_pictures_of_many(name):
 
 
 @pytest.mark.parametrize("make_one", [make, lambda name, **more: make_vector(name, 2, **more)])
-@pytest.mark.parametrize("name", ["bits", "two schemes"])
+@pytest.mark.parametrize("name", ["bits", "two schemes", "modes"])
 def test_other_modes(name, make_one):
     """In mode "human" without a screen nothing happens, and without a mode there is nothing to see."""
     results = []

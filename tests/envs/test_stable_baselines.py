@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
+from helpers.environments import routed_task
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_checker import check_env
 from stable_baselines3.common.vec_env import VecCheckNan, VecMonitor, VecNormalize
@@ -17,11 +18,13 @@ from linksim_envs import stable_baselines
 from linksim_envs.stable_baselines import StableBaselinesVecEnv, make
 
 TRANSMIT, ADAPT = "linksim/Transmit-v0", "linksim/LinkAdaptation-v0"
+RATE = "linksim/SemanticRate-v0"
 WIDE = Link(LinkConfig(tokens=3, codebook_size=48, embedding_dim=5, bits_per_symbol=6))
 CASES = {
     "bits": (TRANSMIT, {"link": WIDE}),
     "indices": (TRANSMIT, {"link": WIDE, "actions": "indices"}),
     "adaptation": (ADAPT, {"coded": False}),
+    "modes": (RATE, routed_task()),
 }
 ALL = pytest.mark.parametrize(("name", "arguments"), CASES.values(), ids=CASES)
 

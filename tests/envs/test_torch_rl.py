@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from helpers.environments import routed_task
 from tensordict import TensorDict
 from torchrl.data import Binary, Categorical, MultiCategorical
 from torchrl.envs.utils import check_env_specs
@@ -16,11 +17,13 @@ from linksim_envs import torch_rl
 from linksim_envs.torch_rl import TorchRLEnv, make
 
 TRANSMIT, ADAPT = "linksim/Transmit-v0", "linksim/LinkAdaptation-v0"
+RATE = "linksim/SemanticRate-v0"
 WIDE = Link(LinkConfig(tokens=3, codebook_size=48, embedding_dim=5, bits_per_symbol=6))
 CASES = {
     "bits": (TRANSMIT, {"link": WIDE}, Binary, (18,)),
     "indices": (TRANSMIT, {"link": WIDE, "actions": "indices"}, MultiCategorical, (3,)),
     "adaptation": (ADAPT, {"coded": False}, Categorical, ()),
+    "modes": (RATE, routed_task(), Categorical, ()),
 }
 ALL = pytest.mark.parametrize(("name", "arguments", "kind", "shape"), CASES.values(), ids=CASES)
 

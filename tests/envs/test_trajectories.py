@@ -52,6 +52,9 @@ def follow(name, number, steps, begun, taken, length):
         ("two schemes", 60, STEPS, STEPS),
         ("coded", 3, 7, 7),
         ("coded link", 3, 7, 7),
+        ("reference", 20, 45, 5),
+        ("modes", 37, 60, 5),
+        ("outcomes", 4, 9, 2),
     ],
 )
 def test_sixteen_trajectories(name, length, steps, others):
@@ -66,7 +69,7 @@ def test_sixteen_trajectories(name, length, steps, others):
         follow(name, number, steps if number in FAR else others, begun, taken, length)
 
 
-@pytest.mark.parametrize("name", ["odd frames", "model", "uncoded", "coded"])
+@pytest.mark.parametrize("name", ["odd frames", "model", "uncoded", "coded", "modes"])
 def test_the_number_of_environments_changes_nothing(name):
     """Of 1, 5 and 24 environments, the first go the same way."""
     seen = {}

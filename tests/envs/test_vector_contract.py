@@ -106,7 +106,7 @@ def test_actions_are_not_kept(name):
         if spoils:
             actions[:] = 1
         results.append((step, envs.step(np.zeros_like(actions))))
-        assert not np.shares_memory(actions, step[-1].get("sent_mcs", np.zeros(1)))
+        assert not np.shares_memory(actions, step[-1].get("sent_mcs", step[-1].get("mode", np.zeros(1))))
     assert_same(*results)
 
 
@@ -148,7 +148,7 @@ def first(envs, number, **arguments):
     return {key: array[number] for key, array in observations.items()}
 
 
-@pytest.mark.parametrize("name", ["bits", "two schemes"])
+@pytest.mark.parametrize("name", ["bits", "two schemes", "modes"])
 def test_seeds(name):
     single, envs = make(name), make_vector(name, 3)
 
@@ -178,7 +178,7 @@ def test_seeds(name):
         envs.reset(seed=1.5)
 
 
-@pytest.mark.parametrize("name", ["bits", "two schemes"])
+@pytest.mark.parametrize("name", ["bits", "two schemes", "modes"])
 def test_own_generators_of_a_single_environment(name):
     """`np_random` may be set, as Gymnasium allows, and is what everything follows from."""
     seeded, given = make(name), make(name)
@@ -190,7 +190,7 @@ def test_own_generators_of_a_single_environment(name):
     assert seeded.np_random_seed == 3
 
 
-@pytest.mark.parametrize("name", ["bits", "two schemes"])
+@pytest.mark.parametrize("name", ["bits", "two schemes", "modes"])
 def test_a_refused_reset_leaves_no_trap(name):
     """Either the episode goes on, or it must be begun; afterwards the environment is as good as new."""
     for envs, seeds in ((make(name), (2,)), (make_vector(name, 2), (2, [1, "one"]))):

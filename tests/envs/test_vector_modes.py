@@ -84,7 +84,7 @@ calls = st.lists(
 
 @reproducible(max_examples=25)
 @given(
-    name=st.sampled_from(("odd frames", "two schemes")),
+    name=st.sampled_from(("odd frames", "two schemes", "modes")),
     mode=st.sampled_from(MODES),
     length=st.integers(1, 3),
     calls=calls,
@@ -105,7 +105,7 @@ def test_any_sequence_of_calls(name, mode, length, calls):
         over = np.zeros(3, dtype=bool) if mask is None else over & ~mask
 
 
-@pytest.mark.parametrize("name", ["bits", "two schemes"])
+@pytest.mark.parametrize("name", ["bits", "two schemes", "modes"])
 def test_disabled_waits_for_a_reset(name):
     """Stepping with one finished episode is refused and changes none of the others."""
     envs, other = (make_vector(name, 2, episode_length=2, autoreset_mode="Disabled") for _ in range(2))
@@ -126,7 +126,7 @@ def test_disabled_waits_for_a_reset(name):
     assert_same(*results)
 
 
-@pytest.mark.parametrize("name", ["bits", "two schemes"])
+@pytest.mark.parametrize("name", ["bits", "two schemes", "modes"])
 def test_nobody_steps_before_all_have_begun(name):
     envs = make_vector(name, 2)
     assert np.array_equal(envs.np_random_seed, [-1, -1])
@@ -139,14 +139,14 @@ def test_nobody_steps_before_all_have_begun(name):
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-@pytest.mark.parametrize("name", ["odd frames", "two schemes"])
+@pytest.mark.parametrize("name", ["odd frames", "two schemes", "modes"])
 def test_an_episode_of_one_step(name, mode):
     native, sync = pair(name, 2, mode, episode_length=1)
     assert_same_reset(native, sync, 2)
     go_on(native, sync, mode, 4)
 
 
-@pytest.mark.parametrize("name", ["bits", "two schemes"])
+@pytest.mark.parametrize("name", ["bits", "two schemes", "modes"])
 def test_the_step_that_begins_an_episode_ignores_its_action(name):
     """In mode NextStep the draws of the next episode follow from the seed alone."""
     results = []

@@ -9,9 +9,10 @@ import torch
 import linksim_envs  # noqa: F401  registers them
 from linksim import Link, LinkConfig
 from linksim_envs import Mcs
-from linksim_training import build_model, load_data
+from linksim_training import build_model, build_routed_model, load_data
 
 TRANSMIT, ADAPTATION = "linksim/Transmit-v0", "linksim/LinkAdaptation-v0"
+RATE = "linksim/SemanticRate-v0"
 LOW_SCHEMES = (Mcs(1), Mcs(2))
 """Uncoded BPSK and QPSK: the fastest to simulate, and their errors have an exact closed form."""
 
@@ -48,6 +49,16 @@ def task():
     return {"model": model, "images": digits.x_validation[:60], "labels": digits.y_validation[:60]}
 
 
+@cache
+def routed_task():
+    """The same with three modes over a fading channel: one padded, one of a codebook with unused labels."""
+    digits = load_data("digits")
+    link = LinkConfig(tokens=5, embedding_dim=3, channel="rayleigh")
+    modes = ((8, 2), (6, 4), (4, 4))
+    model = build_routed_model(digits.image_shape, digits.classes, modes, link, 0, header_symbols=2)
+    return {"model": model, "images": digits.x_validation[:60], "labels": digits.y_validation[:60]}
+
+
 VARIANTS = {
     "bits": (TRANSMIT, {}),
     "odd frames": (TRANSMIT, {"link": fading_link(), "snr_db": 5.0}),
@@ -56,11 +67,15 @@ VARIANTS = {
     "model": (TRANSMIT, task()),
     "coded": (ADAPTATION, {}),
     "uncoded": (ADAPTATION, {"coded": False}),
+    "abstraction": (ADAPTATION, {"abstraction": True}),
     "two schemes": (ADAPTATION, {"schemes": LOW_SCHEMES, "symbols": 20, "history": 3, "report_delay": 0}),
+    "reference": (RATE, {}),
+    "modes": (RATE, {**routed_task(), "snr_db": (-5.0, 15.0)}),
+    "outcomes": (RATE, {**routed_task(), "snr_db": 5.0, "tell_outcomes": True}),
 }
 """Name → id and arguments: environments of every kind."""
 
-CHEAP = ("bits", "odd frames", "indices", "model", "two schemes")
+CHEAP = ("bits", "odd frames", "indices", "model", "two schemes", "modes")
 
 
 def make(name, **arguments):

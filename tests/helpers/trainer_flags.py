@@ -38,6 +38,7 @@ FLAGS = [
     ("R5", "--lambda-sym", "0.06", 0.06),
     ("R5", "--lambda-vq", "0.07", 0.07),
     ("R5", "--lambda-lb", "0.08", 0.08),
+    ("R5", "--mode-floor", "0.3", 0.3),
     ("R5", "--preset", "conservative", "conservative"),
     ("R5", "--lr", "2e-3", 0.002),
     ("R5", "--lr-schedule", "linear", "linear"),

@@ -19,7 +19,7 @@ HOMES = {
 }
 ALLOWED = {
     "linksim": set(),
-    "linksim_envs": {"linksim"},
+    "linksim_envs": {"linksim", "linksim_training"},
     "linksim_training": {"linksim"},
     "linksim_benchmarks": {"linksim", "linksim_training", "linksim_envs"},
 }
@@ -80,6 +80,19 @@ def test_dependencies_point_one_way(name):
     package = name.split(".")[0]
     others = tops(imported(MODULES[name])) & set(HOMES) - {package}
     assert others <= ALLOWED[package]
+
+
+def test_environments_read_checkpoints_in_one_place():
+    """And there only when asked to."""
+    needing = {
+        name
+        for name, file in MODULES.items()
+        if name.startswith("linksim_envs") and "linksim_training" in tops(imported(file))
+    }
+    assert needing == {"linksim_envs.reference"}
+    top = ast.parse(MODULES["linksim_envs.reference"].read_text(encoding="utf-8")).body
+    named = {node.module for node in top if isinstance(node, ast.ImportFrom)}
+    assert not any(name.startswith("linksim_training") for name in named if name)
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("linksim.")])

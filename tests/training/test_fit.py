@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from linksim import Link, LinkConfig
+from linksim.verification import global_generators
 from linksim_training import SemanticModel, TrainConfig, build_model, fit
 
 NMSE = ("vq_nmse", "symbol_nmse", "feature_nmse")
@@ -97,11 +98,6 @@ def test_same_seed_same_run(train):
     assert not same(weights(first), weights(third))
 
 
-def global_states():
-    numpy_state = np.random.get_state()  # noqa: NPY002 - the global generator is what is looked at
-    return random.getstate(), numpy_state[1].tolist(), numpy_state[2:], torch.get_rng_state().tolist()
-
-
 def test_global_generators_are_neither_used_nor_changed(train, few):
     """A data loader that shuffles by the global generator is seeded by the settings, too."""
     shuffled = torch.utils.data.DataLoader(
@@ -114,9 +110,9 @@ def test_global_generators_are_neither_used_nor_changed(train, few):
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002
         torch.manual_seed(seed)
-        before = global_states()
+        before = global_generators.states()
         _, history = train(train_loader=shuffled)
-        assert global_states() == before
+        assert global_generators.states() == before
         rows.append(history.rows)
     assert rows[0] == rows[1]
 

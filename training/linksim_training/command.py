@@ -223,6 +223,7 @@ def result_table(summary: dict[str, Any]) -> Table:
     """The result of a run as a table of accuracies and paired differences, with intervals in percent."""
     title = f"Test accuracy, {summary['samples']} images, Es/N0 {summary['snr_db']:g} dB, 95 % intervals"
     rows = {
+        **({} if "hard_mean" in summary else {"hard (as deployed)": "hard"}),
         "hard, posterior-mean receiver": "hard_mean",
         "hard, MAP receiver": "hard_map",
         "soft": "soft",

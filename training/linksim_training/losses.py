@@ -29,7 +29,7 @@ def loss_terms(
     vec: mean square error of the received embedding against the latents.
     vq: commitment; latents against their codewords and codewords against their latents.
     sym: symbols per frame, a constant while a model has one mode.
-    lb: load balance between modes, zero while a model has one mode: with J modes, J·Σ_j f_j·P_j of the share
+    lb: load balance between modes, zero without a router: with J modes, J·Σ_j f_j·P_j of the share
         of frames f_j whose most probable mode is j and its mean probability P_j, least (1) at equal shares
         (Fedus et al., Switch Transformers, JMLR 23:120, 2022, equation 4).
     entropy: minus the conditional entropies of the assignment and of the symbols, E[H(q|z)] + E[H(p_sym)].

@@ -13,7 +13,7 @@ from gymnasium.vector import SyncVectorEnv, VectorEnv
 from linksim import Link
 from linksim.seeds import stream
 from linksim_benchmarks.step_cost import interleaved, ratio_of_medians
-from linksim_envs import LinkAdaptationVectorEnv, TransmitVectorEnv
+from linksim_envs import LinkAdaptationVectorEnv, SemanticRateVectorEnv, TransmitVectorEnv
 
 SINGLES = 16
 ACTIONS = 4
@@ -40,6 +40,7 @@ CASES = {
     "transmit": Case("Transmit", "linksim_envs:linksim/Transmit-v0", {}, 60),
     "uncoded": Case("LinkAdaptation, uncoded", "linksim_envs:linksim/LinkAdaptation-v0", {"coded": False}, 6),
     "coded": Case("LinkAdaptation, LDPC", "linksim_envs:linksim/LinkAdaptation-v0", {}, 1),
+    "modes": Case("SemanticRate", "linksim_envs:linksim/SemanticRate-v0", {}, 6),
 }
 
 
@@ -105,6 +106,8 @@ def _stepping(env: VectorEnv[Any, Any, Any], steps: int, seed: int) -> Callable[
 def _frames(env: Any, steps: int, seed: int) -> Callable[[], None]:
     """As many frames over the links of an environment, those of one link together, on draws made before."""
     generator = stream(seed, "env speed")
+    if isinstance(env.unwrapped, SemanticRateVectorEnv):
+        return _routed_frames(env.unwrapped, steps, generator)
     if isinstance(env.unwrapped, TransmitVectorEnv):
         core = env.unwrapped.core
         groups = [(core.link, core.count, {}, (0.0, 20.0))]
@@ -125,6 +128,22 @@ def _frames(env: Any, steps: int, seed: int) -> Callable[[], None]:
         for _ in range(steps):
             for link, bits, draw, more in prepared:
                 link.hard(bits=bits, draw=draw, **more)
+
+    return run
+
+
+def _routed_frames(env: SemanticRateVectorEnv, steps: int, generator: torch.Generator) -> Callable[[], None]:
+    """As many frames of random codewords, each mode as often as the others."""
+    link, count = env.link, env.num_envs
+    mode = torch.arange(count) % len(link.modes)
+    sizes = torch.tensor([size for size, _ in link.modes])[mode].unsqueeze(1)
+    index = (torch.rand((count, link.config.tokens), generator=generator) * sizes).long()
+    draw = link.draw(count, 20 * torch.rand(count, generator=generator), generator)
+
+    @torch.inference_mode()
+    def run() -> None:
+        for _ in range(steps):
+            link.hard(index=index, draw=draw, mode=mode)
 
     return run
 

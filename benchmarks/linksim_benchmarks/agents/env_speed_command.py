@@ -24,7 +24,7 @@ class EnvSpeedOptions:
     """
 
     cases: tuple[str, ...] = tuple(CASES)
-    """Of transmit, uncoded, coded."""
+    """Of transmit, uncoded, coded, modes."""
     num_envs: int = 1024
     """Episodes of the vector form."""
     rounds: int = 15

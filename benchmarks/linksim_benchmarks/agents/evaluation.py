@@ -35,6 +35,11 @@ class Played:
     returns: NDArray[np.float64]
     shares: dict[str, NDArray[np.float64]]
 
+    def part(self, episodes: slice) -> "Played":
+        """Some of the episodes."""
+        shares = {name: share[episodes] for name, share in self.shares.items()}
+        return Played(self.name, self.returns[episodes], shares)
+
 
 def episode_seeds(seed: int, purpose: str, count: int) -> list[int]:
     """Seeds of episodes; those of different purposes, such as tuning and evaluation, are independent."""

@@ -8,7 +8,12 @@ from matplotlib.figure import Figure
 from linksim_benchmarks.agents.evaluation import STEPS
 from linksim_benchmarks.pictures.style import BLUE, GREY, TWO_COLUMNS, picture_style
 
-REWARDS = {"LinkAdaptation": "bits per symbol", "Transmit": "reward per frame"}
+REWARDS = {
+    "LinkAdaptation": "bits per symbol",
+    "SemanticRate": "reward per frame",
+    "Transmit": "reward per frame",
+    "Labelling": "reward per frame",
+}
 """What a reward is, by environment."""
 
 
@@ -18,7 +23,7 @@ def comparison_figure(rows: Sequence[dict[str, Any]]) -> Figure:
     Args:
         rows: of `linksim train-agent`, setting by setting.
     """
-    settings = list(dict.fromkeys(_title(row) for row in rows))
+    settings = list(dict.fromkeys(row["setting"] for row in rows))
     across = min(3, len(settings))
     down = -(-len(settings) // across)
     policies = list(dict.fromkeys(row["policy"] for row in rows))
@@ -29,7 +34,7 @@ def comparison_figure(rows: Sequence[dict[str, Any]]) -> Figure:
         for axes in panels.flat[len(settings) :]:
             axes.set_axis_off()
         for axes, title in zip(panels.flat, settings, strict=False):
-            own = [row for row in rows if _title(row) == title]
+            own = [row for row in rows if row["setting"] == title]
             for row in own:
                 centre, low, high = (
                     row[name] / STEPS for name in ("difference", "difference_low", "difference_high")
@@ -43,10 +48,3 @@ def comparison_figure(rows: Sequence[dict[str, Any]]) -> Figure:
         for axes in panels[-1]:
             axes.set_xlabel(f"{REWARDS[rows[0]['env']]}, minus {rows[0]['reference']}")
     return figure
-
-
-def _title(row: dict[str, Any]) -> str:
-    if row["env"] == "Transmit":
-        return f"Es/N0 {row['snr_db']:g} dB"
-    bias = row["report_bias_db"]
-    return f"ρ = {row['correlation']:g}, " + (f"report bias {bias:+g} dB" if bias else "no bias")

@@ -1,47 +1,87 @@
-"""The comparison of policies in `linksim/Transmit-v0`."""
+"""`linksim/Transmit-v0` over its own link, for the comparison and the training of agents."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from linksim_benchmarks.agents.evaluation import STEPS, OnShare, episode_seeds, play, rows_of
+from gymnasium.vector import AutoresetMode
+
+from linksim_benchmarks.agents.evaluation import STEPS
 from linksim_envs import TransmitVectorEnv
+from linksim_envs.policies.features import FlatFeatures
 from linksim_envs.policies.policy import Policy
 from linksim_envs.policies.transmit import BestBits, Labels, RandomBits
 
-POLICIES = ("random", "labels", "best")
-REFERENCE = "labels"
+REWARD_SCALE = 4.0
+"""Codewords are of variance one per component; few squared errors are larger."""
 
 
-def compare(
-    snr_db: float,
-    names: Sequence[str],
-    episodes: int,
-    seed: int,
-    on_share: OnShare = lambda share: None,
-) -> list[dict[str, Any]]:
-    """Play policies over the environment's own link at one SNR.
+@dataclass(frozen=True)
+class Transmit:
+    """The environment at one SNR, in episodes of 200 frames.
 
-    Args:
+    Attributes:
         snr_db: Es/N0 in dB.
-        names: of `POLICIES`; the link's own labels are sent in any case.
-        episodes: for each policy, of 200 frames.
-        seed: root of the random streams.
-        on_share: called with the share of the work that is done.
-
-    Returns:
-        rows, as `rows_of` gives them.
     """
 
-    def env(count: int) -> TransmitVectorEnv:
-        return TransmitVectorEnv(count, snr_db=snr_db, episode_length=STEPS, autoreset_mode="Disabled")
+    snr_db: float
 
-    link = env(1).link
-    every: Mapping[str, Callable[[], Policy]] = {
-        "random": lambda: RandomBits(link, seed),
-        "labels": lambda: Labels(link),
-        "best": lambda: BestBits(link, [snr_db], seed),
-    }
-    policies = [make() for name, make in every.items() if name in names or name == REFERENCE]
-    seeds = episode_seeds(seed, "evaluation", episodes)
-    played = play(env, policies, seeds, STEPS, ("bit_errors",), on_share)
-    return rows_of(played, REFERENCE, {"env": "Transmit", "snr_db": snr_db})
+    env: ClassVar[str] = "Transmit"
+    policies: ClassVar[tuple[str, ...]] = ("random", "labels", "best")
+    agents: ClassVar[tuple[str, ...]] = ("policy-gradient",)
+    reference: ClassVar[str] = "labels"
+    told: ClassVar[tuple[str, ...]] = ("bit_errors",)
+
+    @property
+    def reward_scale(self) -> float:
+        """Squared errors of about one."""
+        return REWARD_SCALE
+
+    def row(self) -> dict[str, Any]:
+        """The SNR."""
+        return {"snr_db": self.snr_db}
+
+    def title(self) -> str:
+        """The SNR."""
+        return f"Es/N0 {self.snr_db:g} dB"
+
+    def slug(self) -> str:
+        """The SNR."""
+        return f"{self.snr_db:g}dB"
+
+    def exact_env(
+        self, count: int, autoreset_mode: str | AutoresetMode = AutoresetMode.DISABLED
+    ) -> TransmitVectorEnv:
+        """So many episodes, by default with autoreset disabled."""
+        return TransmitVectorEnv(
+            count, snr_db=self.snr_db, episode_length=STEPS, autoreset_mode=autoreset_mode
+        )
+
+    def training_env(self, count: int, autoreset_mode: str | AutoresetMode) -> TransmitVectorEnv:
+        """The exact link, which is fast enough."""
+        return self.exact_env(count, autoreset_mode)
+
+    def features(self) -> dict[str, Any]:
+        """The codewords; the SNR does not change."""
+        return codeword_features(self.exact_env(1))
+
+    def baselines(self, names: Sequence[str], seed: int) -> list[Policy]:
+        """The policies of these names, and the labels."""
+        link = self.exact_env(1).link
+        every: Mapping[str, Callable[[], Policy]] = {
+            "random": lambda: RandomBits(link, seed),
+            "labels": lambda: Labels(link),
+            "best": lambda: BestBits(link, [self.snr_db], seed),
+        }
+        return [make() for name, make in every.items() if name in names or name == self.reference]
+
+    def further(self, policy: Policy, seed: int) -> dict[str, float]:
+        """Nothing."""
+        return {}
+
+
+def codeword_features(env: TransmitVectorEnv) -> dict[str, Any]:
+    """Description of features that are the codewords of a frame as they are."""
+    size = env.core.observation_space["codewords"].shape
+    assert size is not None
+    return FlatFeatures(["codewords"], [size[0]], [0.0], [1.0]).spec()

@@ -104,8 +104,12 @@ def _load(options: ModesOptions) -> tuple[list[RoutedCheckpoint], ImageData]:
         raise ValueError("give at least one checkpoint, such as runs/train/checkpoints/best_hard_model.pt")
     models = [load_routed_checkpoint(path) for path in options.checkpoints]
     for path, one in zip(options.checkpoints, models, strict=True):
-        if one.model.link.modes != models[0].model.link.modes:
-            raise ValueError(f"{path} has other modes than {options.checkpoints[0]}: report on them apart")
+        mine, first = one.model.link, models[0].model.link
+        if (mine.modes, mine.config, mine.longest) != (first.modes, first.config, first.longest):
+            raise ValueError(
+                f"{path} has other modes, or another link, than {options.checkpoints[0]}: report on them "
+                "apart"
+            )
         if "options" not in one.metadata or "data" not in one.metadata:
             raise ValueError(f"{path} was not written by linksim train: its metadata lacks options or data")
     data = load_data(models[0].metadata["data"] if options.dataset is None else options.dataset)

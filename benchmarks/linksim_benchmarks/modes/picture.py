@@ -7,12 +7,11 @@ from matplotlib.figure import Figure
 
 from linksim_benchmarks.pictures.style import (
     BLACK,
-    BLUE,
     COLORS,
     GREY,
     MARKERS,
+    PURPLE,
     TWO_COLUMNS,
-    VERMILLION,
     picture_style,
 )
 
@@ -50,24 +49,24 @@ def _curve(axes: Any, rows: Sequence[dict[str, Any]], names: Sequence[str]) -> N
             row["symbols"],
             100 * row["accuracy"],
             _bars(row),
-            fmt=MARKERS[row["mode"]],
-            color=GREY,
+            fmt=MARKERS[row["mode"] % len(MARKERS)],
+            color=COLORS[row["mode"] % len(COLORS)],
             label=names[row["mode"]],
         )
     refitted = sorted((r for r in rows if r["policy"] == "refitted"), key=lambda row: row["symbols"])
     if refitted:
         x, y = [r["symbols"] for r in refitted], [100 * r["accuracy"] for r in refitted]
         line = [100 * (r["accuracy"] - r["above_line"]) for r in refitted]
-        axes.plot(x, line, "--", color=BLACK, lw=0.8, label="switching at random")
+        axes.plot(x, line, "--", color=GREY, lw=0.8, label="switching at random")
         ends = [
             [one + 100 * row[f"above_line_{end}"] for one, row in zip(line, refitted, strict=True)]
             for end in ("low", "high")
         ]
-        axes.fill_between(x, *ends, color=BLUE, alpha=0.15, lw=0, label="95 %, minus switching")
-        axes.plot(x, y, "-", color=BLUE, marker="o", ms=3, label="router, over λ_sym")
+        axes.fill_between(x, *ends, color=BLACK, alpha=0.12, lw=0, label="95 %, minus switching")
+        axes.plot(x, y, "-", color=BLACK, marker=".", ms=4, label="router, over λ_sym")
     for row in (row for row in rows if row["policy"] == "router"):
         axes.errorbar(
-            row["symbols"], 100 * row["accuracy"], _bars(row), fmt="*", color=VERMILLION, label="as trained"
+            row["symbols"], 100 * row["accuracy"], _bars(row), fmt="*", color=PURPLE, label="as trained"
         )
     # A mode that fails at this SNR would leave no room for the others.
     axes.set_ylim(100 * best - 4, min(100.5, 100 * best + 1.5))
@@ -85,20 +84,26 @@ def _over_snr(panels: Any, rows: Sequence[dict[str, Any]], names: Sequence[str])
     snr = [row["snr_db"] for row in trained]
     for mode, name in enumerate(names):
         usage = [100 * row[f"usage_{mode}"] for row in trained]
-        panels[0].plot(snr, usage, color=COLORS[mode % len(COLORS)], marker=MARKERS[mode], ms=3, label=name)
+        panels[0].plot(
+            snr,
+            usage,
+            color=COLORS[mode % len(COLORS)],
+            marker=MARKERS[mode % len(MARKERS)],
+            ms=3,
+            label=name,
+        )
     panels[0].set_ylabel("usage, %")
-    panels[0].legend(fontsize=6)
-    panels[1].plot(snr, [row["symbols"] for row in trained], color=VERMILLION)
+    panels[1].plot(snr, [row["symbols"] for row in trained], color=PURPLE)
     panels[1].set_ylabel("mean symbols per frame")
     panels[2].fill_between(
         snr,
         [100 * row["low"] for row in trained],
         [100 * row["high"] for row in trained],
-        color=VERMILLION,
+        color=PURPLE,
         alpha=0.15,
         lw=0,
     )
-    panels[2].plot(snr, [100 * row["accuracy"] for row in trained], color=VERMILLION)
+    panels[2].plot(snr, [100 * row["accuracy"] for row in trained], color=PURPLE)
     panels[2].set_ylabel("accuracy, %")
     for axes in panels:
         axes.set_xlabel("Es/N0, dB")

@@ -17,7 +17,7 @@ from linksim import Draw, Link, checks
 from linksim.files import write_json
 from linksim.provenance import configuration_hash
 from linksim.seeds import stream
-from linksim_envs.link_adaptation import LinkAdaptationEnv
+from linksim_envs.link_adaptation_settings import LinkAdaptationSettings
 
 STEP_DB = 0.5
 FRAMES = 1000
@@ -160,5 +160,5 @@ def measure_defaults(path: Path, seed: int = 0) -> None:
         path: of the JSON, curves by the hash of their link's configuration.
         seed: of bits and noise.
     """
-    links = [link for coded in (False, True) for link in LinkAdaptationEnv(coded=coded).core.links]
+    links = [link for coded in (False, True) for link in LinkAdaptationSettings(coded=coded).links()]
     write_json(path, {_key(link): asdict(measured(link, seed)) for link in links})

@@ -59,6 +59,27 @@ class Labels:
         return _bits(infos["next_index"], self._width).reshape(len(infos["next_index"]), -1)
 
 
+class PatternMap:
+    """A pattern of bits for each codeword, whatever the SNR.
+
+    Args:
+        name: for tables and pictures.
+        patterns: [K] numbers of patterns.
+        width: bits of a token.
+    """
+
+    def __init__(self, name: str, patterns: NDArray[np.int64], width: int) -> None:
+        self.name = name
+        self._bits = _bits(patterns, width)
+
+    def begin(self, count: int) -> None:
+        """Nothing to forget."""
+
+    def act(self, observations: Mapping[str, NDArray[Any]], infos: Mapping[str, Any]) -> NDArray[np.int8]:
+        """[count, N·b] bits."""
+        return self._bits[infos["next_index"]].reshape(len(infos["next_index"]), -1)
+
+
 class BestBits:
     """The bits with the least expected distortion, found by trying all of them beforehand.
 
