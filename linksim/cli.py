@@ -24,7 +24,10 @@ COMMANDS = {
     "compare": ("linksim_benchmarks.compare_command:main", "trainings side by side, averaged over seeds"),
     "verify": ("linksim.verify_command:main", "certify the simulator on this machine"),
     "ber": ("linksim_benchmarks.ber_command:main", "bit error rate against SNR, beside the closed form"),
-    "train-agent": ("linksim_benchmarks.agents.command:main", "compare policies in the environments"),
+    "train-agent": (
+        "linksim_benchmarks.agents.command:main",
+        "train agents, compare policies in the environments",
+    ),
     "env-speed": (
         "linksim_benchmarks.agents.env_speed_command:main",
         "steps per second of the environments",
