@@ -20,13 +20,13 @@ Run = dict[str, Any]
 
 FIGURES: dict[str, Callable[[Run], float | None]] = {
     "hard": lambda run: run["summary"]["hard"]["accuracy"],
-    "hard_map": lambda run: run["summary"]["hard_map"]["accuracy"],
+    "hard_map": lambda run: run["summary"].get("hard_map", {}).get("accuracy"),
     "soft": lambda run: run["summary"]["soft"]["accuracy"],
     "gap": lambda run: run["summary"]["gap"]["value"],
     "noiseless": lambda run: run["summary"].get("noiseless", {}).get("accuracy"),
     "last_soft": lambda run: run["rows"][-1]["val"]["soft_accuracy"],
     "last_hard": lambda run: run["rows"][-1]["val"]["hard_accuracy"],
-    "last_map": lambda run: run["rows"][-1]["val"]["map_accuracy"],
+    "last_map": lambda run: run["rows"][-1]["val"].get("map_accuracy"),
     "below_best": lambda run: _below_best(run["rows"]),
     "perplexity": lambda run: run["rows"][-1]["val"]["perplexity"],
 }

@@ -70,7 +70,7 @@ class LinkAdaptationEnv(SingleEnv[LinkAdaptationCore]):
     def __init__(
         self, *, render_mode: str | None = None, **settings: Unpack[LinkAdaptationArguments]
     ) -> None:
-        core = LinkAdaptationCore(1, LinkAdaptationSettings(**settings))
+        core = LinkAdaptationCore(1, LinkAdaptationSettings.of("LinkAdaptationEnv", settings))
         super().__init__(core, render_mode)
 
 
@@ -99,5 +99,6 @@ class LinkAdaptationVectorEnv(BatchEnv[LinkAdaptationCore]):
         tensors: bool = False,
         **settings: Unpack[LinkAdaptationArguments],
     ) -> None:
-        core = LinkAdaptationCore(num_envs, LinkAdaptationSettings(**settings))
+        made = LinkAdaptationSettings.of("LinkAdaptationVectorEnv", settings)
+        core = LinkAdaptationCore(num_envs, made)
         super().__init__(core, autoreset_mode, render_mode, tensors)

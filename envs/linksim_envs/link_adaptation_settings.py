@@ -1,7 +1,7 @@
 """What a `linksim/LinkAdaptation-v0` is made with, and the links that follow from it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypedDict
 
 from linksim import Link, checks
@@ -30,7 +30,7 @@ class LinkAdaptationArguments(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class LinkAdaptationSettings:
-    """Settings of the environment; `LinkAdaptationEnv` says what they mean; making one checks them."""
+    """Settings of the environment; `LinkAdaptationEnv` says what they mean, and checks them."""
 
     coded: bool = True
     schemes: Sequence[Mcs] | None = None
@@ -44,6 +44,19 @@ class LinkAdaptationSettings:
     bp_iterations: int = 10
     episode_length: int = 200
     abstraction: bool = False
+
+    @classmethod
+    def of(cls, env: str, arguments: LinkAdaptationArguments) -> "LinkAdaptationSettings":
+        """Settings from the keyword arguments of an environment.
+
+        Raises:
+            TypeError: if there is one that it does not know.
+        """
+        known = [one.name for one in fields(cls)]
+        for name in arguments:
+            if name not in known:
+                raise TypeError(f"{env} has no argument {name!r}: give some of {', '.join(known)}")
+        return cls(**arguments)
 
     def used_schemes(self) -> tuple[Mcs, ...]:
         """The schemes given, or else the usual ones.

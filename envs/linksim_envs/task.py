@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from linksim import Link
+from linksim import Link, checks
 from linksim.evaluation import evaluating, placed
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ class ImageTask:
                 )
         self._model = model
         self.link: Any = model.transceiver_dig
-        self._images = torch.as_tensor(images)
+        try:
+            self._images = torch.as_tensor(images)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(f"images must be an array [n, c, h, w], got {type(images).__name__}") from error
         given = np.asarray(labels)
         if not np.issubdtype(given.dtype, np.integer):
             raise TypeError(f"labels must hold integers, got dtype {given.dtype}")
@@ -71,7 +74,13 @@ class ImageTask:
         found = []
         with _evaluating(self._model.encoder):
             for batch in self._images.split(BATCH):
-                latents = self._model.encoder(placed(batch, link.codebook))
+                try:
+                    latents = self._model.encoder(placed(batch, link.codebook))
+                except RuntimeError as error:  # sizes that do not fit the layers
+                    raise ValueError(
+                        f"images of shape {tuple(batch.shape[1:])} do not fit the encoder of the model: "
+                        f"{checks.one_line(error)}"
+                    ) from error
                 if latents.shape[1:] != (config.tokens, config.embedding_dim):
                     raise ValueError(
                         f"model must encode images into latents of shape ({config.tokens}, "

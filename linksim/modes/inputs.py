@@ -8,7 +8,10 @@ from torch import Tensor
 from linksim import checks
 from linksim.config import LinkConfig
 from linksim.inputs import check_input
+from linksim.modes.header import MOST_MODES
 from linksim.signals import Draw
+
+MOST_CODEWORDS = 2**20
 
 
 def check_mode(mode: Tensor | int, frames: int, modes: int) -> Tensor:
@@ -66,10 +69,12 @@ def check_modes(modes: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]
         raise TypeError(f"modes must be a list of (K, m), as in [(64, 2), (64, 4)], got {modes!r}")
     if not len(modes):
         raise ValueError("modes must hold at least one (K, m), got none")
+    if len(modes) > MOST_MODES:
+        raise ValueError(f"modes must be at most {MOST_MODES}, got {len(modes)}")
     found = []
     for mode in modes:
         if not isinstance(mode, Sequence) or isinstance(mode, str) or len(mode) != 2:
             raise TypeError(f"a mode must be a pair (K, m), codebook size and bits per symbol, got {mode!r}")
-        size, width = checks.whole("codebook size of a mode", mode[0], 2), mode[1]
+        size, width = checks.whole("codebook size of a mode", mode[0], 2, MOST_CODEWORDS), mode[1]
         found.append((size, checks.whole("bits per symbol of a mode", width, 1, 10)))
     return tuple(found)

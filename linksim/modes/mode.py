@@ -108,7 +108,14 @@ def cut(draw: Draw, start: int, end: int, symbols: int) -> Draw:
         draw: whose tensors of the channel are [B, symbols, …], or do not depend on the symbol.
         start, end: first symbol, and the one behind the last.
         symbols: of the frames that it was made for.
+
+    Raises:
+        ValueError: if no tensor has as many symbols.
     """
+    if not any(tensor.dim() > 1 and tensor.shape[1] == symbols for tensor in draw.channel.values()):
+        raise ValueError(
+            f"draw must be one of this routed link, for {symbols} symbols a frame: use its draw()"
+        )
     of_symbols = {
         name: tensor[:, start:end] if tensor.dim() > 1 and tensor.shape[1] == symbols else tensor
         for name, tensor in draw.channel.items()

@@ -173,7 +173,8 @@ class RoutedLink(nn.Module):
         own = cut(draw, start, start + link.layout.symbols, self.longest)
         sent = torch.full((len(draw),), number, device=self.codebook.device)
         heading = cut(draw, 0, start, self.longest).channel
-        return own, self.header.read(sent, self.channel, link.front_end, heading)
+        with torch.autocast(self.codebook.device.type, enabled=False):
+            return own, self.header.read(sent, self.channel, link.front_end, heading)
 
     def route(self, latents: Tensor, snr_db: Tensor) -> Routing:
         """What the router picks; no gradient goes to the latents.
@@ -182,9 +183,10 @@ class RoutedLink(nn.Module):
             latents: [B, N, D].
             snr_db: [B] Es/N0 in dB.
         """
-        normalised = self.link_of(0).quantize.normalise(latents.detach().to(self.codebook.dtype))
-        logits = self.router(normalised, snr_db)
-        return Routing(logits.softmax(-1), logits.argmax(-1))
+        with torch.autocast(self.codebook.device.type, enabled=False):
+            normalised = self.link_of(0).quantize.normalise(latents.detach().to(self.codebook.dtype))
+            logits = self.router(normalised, snr_db)
+            return Routing(logits.softmax(-1), logits.argmax(-1))
 
     def hard(
         self,
@@ -250,9 +252,10 @@ class RoutedLink(nn.Module):
             if index is not None:  # those of a larger codebook belong to frames of another mode
                 own["index"] = index * (routing.mode == number).unsqueeze(1)
             traces.append(self.mode(number).soft(draw=draw, vq_temp=vq_temp, symbol_temp=symbol_temp, **own))
-        weights = routing.probabilities.to(self.codebook.dtype)
-        embedding = sum_of_modes(routing, traces)
-        bits, symbols = weights @ self.bits.to(weights), weights @ self.symbols.to(weights)
+        with torch.autocast(self.codebook.device.type, enabled=False):
+            weights = routing.probabilities.to(self.codebook.dtype)
+            embedding = sum_of_modes(routing, traces)
+            bits, symbols = weights @ self.bits.to(weights), weights @ self.symbols.to(weights)
         return RoutedTrace(
             routing, embedding, bits, symbols, tuple(traces), tuple(everyone for _ in self.modes)
         )

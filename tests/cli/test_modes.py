@@ -220,7 +220,7 @@ def test_modes_that_cannot_be_trained(refused, tmp_path, fault):
 @pytest.mark.parametrize(
     ("words", "name"),
     [
-        (["--channel", "bsc", "--modulation", "psk", "--bits-per-symbol", "1"], "bsc"),
+        (["--channel", "bsc"], "bsc"),
         (["--defects", "llr-scale"], "llr-scale"),
         (["--header-symbols", "0"], "header_symbols"),
         (["--codebook-update", "ema"], "codebook_update"),

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from linksim.gradients import SAMPLED
 from linksim_training.options.codebook import CodebookOptions
 from linksim_training.options.gradient import GradientOptions
 from linksim_training.options.loss_weights import LossWeights
@@ -35,3 +36,21 @@ class TrainConfig(Schedule, LossWeights, GradientOptions, CodebookOptions, Optim
     def as_dict(self) -> dict[str, Any]:
         """The settings as plain numbers, strings and lists."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+
+def check_routed(config: TrainConfig) -> None:
+    """Refuse settings that models with several modes do not have.
+
+    Raises:
+        ValueError: naming the setting.
+    """
+    if config.codebook_update == "ema":
+        raise ValueError(
+            "codebook_update 'ema' keeps the averages of one codebook, and modes have their own: give "
+            "--codebook-update gradient"
+        )
+    if config.gradient in SAMPLED:
+        raise ValueError(
+            f"gradient {config.gradient!r} draws indices from one codebook, and modes have their own: give "
+            "--gradient mixed, surrogate or straight-through"
+        )

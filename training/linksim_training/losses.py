@@ -57,9 +57,9 @@ def frame_sums(
     if isinstance(output, RoutedOutput):
         assert isinstance(model, RoutedModel)
         assert output.weights is not None
-        symbols = model.link.symbols.to(output.weights)
-        sums["sym"] = (output.weights @ symbols).sum()
-        probabilities = output.routing.probabilities
+        probabilities, weights = output.routing.probabilities, output.weights
+        symbols = model.link.symbols.to(weights)
+        sums["sym"] = (weights * symbols).sum()
         sums["modes chosen"] = one_hot(output.routing.mode, len(symbols)).to(probabilities).sum(0)
         sums["modes probable"] = probabilities.sum(0)
     return sums

@@ -21,14 +21,14 @@ def make_optimiser(model: nn.Module, config: TrainConfig, lr: float | None = Non
 
     Biases and the codebook do not decay, since zero is no special value for them.
     """
-    named = {name: p for name, p in model.named_parameters() if ROUTER not in name}
+    named = {name: p for name, p in model.named_parameters() if not name.startswith(ROUTER)}
     decaying = [p for name, p in named.items() if p.dim() > 1 and not name.endswith("codebook")]
     kept = [p for name, p in named.items() if p.dim() <= 1 or name.endswith("codebook")]
     groups: list[dict[str, Any]] = [
         {"params": decaying, "weight_decay": config.weight_decay},
         {"params": kept, "weight_decay": 0.0},
     ]
-    router = [p for name, p in model.named_parameters() if ROUTER in name]
+    router = [p for name, p in model.named_parameters() if name.startswith(ROUTER)]
     if router:
         groups.append({"params": router, "weight_decay": ROUTER_DECAY, "betas": ROUTER_BETAS})
     return AdamW(groups, lr=config.lr if lr is None else lr, fused=True)

@@ -34,14 +34,16 @@ def parts_of(model: AnyModel, output: AnyOutput, floor: float = 0.0) -> list[Par
     Args:
         model: what the batch went through.
         output: of it.
-        floor: share of the weights that is spread evenly over all modes.
+        floor: share of the weights that is spread evenly over all modes; their gradient is that without.
     """
     if isinstance(output, Output):
         assert not isinstance(model, RoutedModel)
         return [Part(model.link, output, "", None)]
     assert isinstance(model, RoutedModel)
     assert output.weights is not None
-    weights = (1 - floor) * output.weights + floor / len(output.outputs)
+    # The floor decides what the modes learn from, not what the router learns: its gradient stays whole.
+    even = 1 / len(output.outputs)
+    weights = output.weights + floor * (even - output.weights.detach())
     return [
         Part(model.link.link_of(number), one, f" {number}", weights[:, number])
         for number, one in enumerate(output.outputs)

@@ -19,7 +19,7 @@ class RoutedOutput:
     """What a model with several modes makes of a batch.
 
     Attributes:
-        logits: [B, classes] of each frame's own mode, or behind the mean embedding on the soft path.
+        logits: [B, classes] of each frame's most probable mode; of `decode`, behind the received embedding.
         features: [B, F] receiver features, likewise.
         routing: of the frames.
         outputs: what each mode makes of all frames, where a training needs that; else empty.

@@ -9,7 +9,7 @@ from typing import Any
 
 from linksim import LinkConfig, checks
 from linksim.arguments import parse
-from linksim_training.config import TrainConfig
+from linksim_training.config import TrainConfig, check_routed
 from linksim_training.options.codebook import CodebookOptions
 from linksim_training.options.gradient import GradientOptions
 from linksim_training.options.loss_weights import LossWeights
@@ -138,7 +138,11 @@ def read_options(arguments: Sequence[str]) -> TrainOptions:
     checks.real("--snr-db", options.run.snr_db)
     if options.run.resume and options.run.overwrite:
         raise ValueError("--resume goes on with a run and --overwrite replaces it: give one of them")
-    assert isinstance(options.routing.pairs, list)  # which refuses what cannot be read
+    if options.routing.pairs:
+        check_routed(options.config)
+        for name in ("--codebook-size", "--bits-per-symbol"):
+            if _last(arguments, name) is not None:
+                raise ValueError(f"--modes say codebook sizes and bits per symbol: leave {name} out")
     if recorded is not None:
         _check_same(options, recorded)
     return options

@@ -10,7 +10,6 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from linksim import checks
-from linksim.gradients import SAMPLED
 from linksim.seeds import stream
 from linksim_training import nonfinite, world
 from linksim_training.build import AnyModel
@@ -20,7 +19,7 @@ from linksim_training.codebook import (
     latents_of,
     restart_dead_codes,
 )
-from linksim_training.config import TrainConfig
+from linksim_training.config import TrainConfig, check_routed
 from linksim_training.evaluate import evaluate
 from linksim_training.interruption import Interrupted
 from linksim_training.isolation import seed_modules
@@ -65,7 +64,7 @@ class Trainer:
         self.epoch, self.batch, self.meter = 1, 0, Meter()
         self.rows: list[dict[str, Any]] = []
         if isinstance(model, RoutedModel):
-            _check_routed(config)
+            check_routed(config)
         self.monitor = Monitor(links_of(model), config, self.snr_db)
         seed_modules(config.seed, "start")
         self.sample = first_images(self._epoch_of(train_loader, 1), KMEANS_IMAGES)
@@ -277,24 +276,6 @@ def first_images(loader: Loader, count: int) -> Tensor:
         if have >= count:
             break
     return torch.cat(parts)[:count]
-
-
-def _check_routed(config: TrainConfig) -> None:
-    """Refuse settings that models with several modes do not have.
-
-    Raises:
-        ValueError: naming the setting.
-    """
-    if config.codebook_update == "ema":
-        raise ValueError(
-            "codebook_update 'ema' keeps the averages of one codebook, and modes have their own: give "
-            "--codebook-update gradient"
-        )
-    if config.gradient in SAMPLED:
-        raise ValueError(
-            f"gradient {config.gradient!r} draws indices from one codebook, and modes have their own: give "
-            "--gradient mixed, surrogate or straight-through"
-        )
 
 
 def gradient_norms(model: AnyModel) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """`linksim/SemanticRate-v0` for the comparison and the training of agents."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from linksim_envs import SemanticRateVectorEnv
 from linksim_envs.policies.features import FlatFeatures
 from linksim_envs.policies.policy import Policy
 from linksim_envs.policies.semantic_rate import FixedMode, Genie, Router, SnrThresholds, seen_frames
-from linksim_envs.reference import read_part
+from linksim_envs.reference import CHECKPOINT, read_part
 
 TUNING_EPISODES = 100
 SNR_CENTRE_DB, SNR_SCALE_DB = 10.0, 10.0
@@ -42,17 +43,25 @@ class SemanticRate:
         return 1.0
 
     def row(self) -> dict[str, Any]:
-        """The price, and where the model comes from."""
-        model = "reference" if self.checkpoint is None else str(self.checkpoint)
-        return {"symbol_price": self.symbol_price, "model": model}
+        """The price, and which model: the beginning of the SHA-256 of its checkpoint, or the reference."""
+        return {"symbol_price": self.symbol_price, "model": self._model()}
+
+    def _model(self) -> str:
+        path = CHECKPOINT if self.checkpoint is None else self.checkpoint
+        if not path.is_file():
+            raise FileNotFoundError(f"no such checkpoint: {path}")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        return f"reference {digest}" if self.checkpoint is None else digest
 
     def title(self) -> str:
-        """The price."""
-        return f"{self.symbol_price:g} per symbol"
+        """The price, and the model if it is not the reference."""
+        model = "" if self.checkpoint is None else f", model {self._model()}"
+        return f"{self.symbol_price:g} per symbol{model}"
 
     def slug(self) -> str:
-        """The price."""
-        return f"price{self.symbol_price:g}"
+        """The price, and the model if it is not the reference."""
+        model = "" if self.checkpoint is None else f"-{self._model()}"
+        return f"price{self.symbol_price:g}{model}"
 
     def exact_env(self, count: int) -> SemanticRateVectorEnv:
         """So many episodes of test images, with autoreset disabled."""

@@ -72,6 +72,10 @@ def play_setting(scenario: Scenario, plan: Plan, on_share: OnShare = lambda shar
     )
     agents = [*trained, *loaded_agents(plan.load, scenario)]
     policies = [*scenario.baselines(plan.policies, plan.seeds[0]), *agents]
+    names = [policy.name for policy in policies]
+    taken = [name for name in names if names.count(name) > 1]
+    if taken:
+        raise ValueError(f"{taken[0]!r} is the name of a policy already: rename the file given to --load")
     seeds = [one for seed in plan.seeds for one in episode_seeds(seed, "evaluation", plan.episodes)]
     played = play(
         scenario.exact_env,

@@ -24,8 +24,6 @@ from linksim_training.checkpoints import RoutedCheckpoint, load_routed_checkpoin
 from linksim_training.data import ImageData, load_data
 from linksim_training.router_fit import fit_router, losses_of_modes
 
-USUAL_RANGE_DB = (0.0, 20.0)
-
 
 @dataclass(kw_only=True)
 class ModesOptions:
@@ -110,8 +108,13 @@ def _load(options: ModesOptions) -> tuple[list[RoutedCheckpoint], ImageData]:
                 f"{path} has other modes, or another link, than {options.checkpoints[0]}: report on them "
                 "apart"
             )
-        if "options" not in one.metadata or "data" not in one.metadata:
-            raise ValueError(f"{path} was not written by linksim train: its metadata lacks options or data")
+        settings = _training_of(one, path)
+        if settings[0] != _training_of(models[0])[0]:
+            raise ValueError(
+                f"{path} has another --lambda-sym than {options.checkpoints[0]}: report on them apart"
+            )
+        if one.metadata["data"] != models[0].metadata["data"]:
+            raise ValueError(f"{path} has other data than {options.checkpoints[0]}: report on them apart")
     data = load_data(models[0].metadata["data"] if options.dataset is None else options.dataset)
     for path, one in zip(options.checkpoints, models, strict=True):
         assert one.model.spec is not None
@@ -119,6 +122,25 @@ def _load(options: ModesOptions) -> tuple[list[RoutedCheckpoint], ImageData]:
             shape = tuple(one.model.spec["image_shape"])
             raise ValueError(f"{data.name} has images of shape {data.image_shape}, but {path} takes {shape}")
     return models, data
+
+
+def _training_of(checkpoint: RoutedCheckpoint, path: Path | str = "") -> tuple[float, tuple[float, float]]:
+    """λ_sym of a training, and the range of its Es/N0 in dB.
+
+    Raises:
+        ValueError: if the checkpoint does not say, or not on which data.
+    """
+    try:
+        metadata = checkpoint.metadata
+        training, snr_db = metadata["options"]["training"], metadata["snr_db"]
+        low, high = training["snr_db_range"] or (snr_db, snr_db)
+        if not isinstance(metadata["data"], str):
+            raise TypeError("data must be a name")
+        return float(training["lambda_sym"]), (float(low), float(high))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} was not written by linksim train: its metadata do not fit ({error})"
+        ) from error
 
 
 def _rows(
@@ -133,10 +155,8 @@ def _rows(
     routers: dict[Policy, list[nn.Module]] = {}
     sent: list[list[Outcomes]] = []
     for number, one in enumerate(models):
-        training = one.metadata["options"]["training"]
-        own = Policy("router", price=float(training["lambda_sym"]))
-        routers.setdefault(own, []).append(one.model.link.router)
-        low, high = training["snr_db_range"] or USUAL_RANGE_DB
+        price, (low, high) = _training_of(one)
+        routers.setdefault(Policy("router", price=price), []).append(one.model.link.router)
         frames = losses_of_modes(
             one.model,
             data.x_train,
@@ -169,9 +189,8 @@ def _rows(
             for mode in range(len(here[0].symbols))
         ]
         for policy, own in routers.items():
-            if len(own) == len(here):  # else the models were trained with different prices
-                choices: list[Choice] = [routed(one, router) for one, router in zip(here, own, strict=True)]
-                rows.append(row(policy, here, choices))
+            choices: list[Choice] = [routed(one, router) for one, router in zip(here, own, strict=True)]
+            rows.append(row(policy, here, choices))
     return rows
 
 

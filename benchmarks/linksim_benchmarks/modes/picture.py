@@ -78,9 +78,7 @@ def _bars(row: dict[str, Any]) -> list[list[float]]:
 
 
 def _over_snr(panels: Any, rows: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
-    trained = [row for row in rows if row["policy"] == "router"] or [
-        row for row in rows if row["policy"] == "refitted" and row["lambda_sym"] == rows[-1]["lambda_sym"]
-    ]
+    trained = [row for row in rows if row["policy"] == "router"]
     snr = [row["snr_db"] for row in trained]
     for mode, name in enumerate(names):
         usage = [100 * row[f"usage_{mode}"] for row in trained]

@@ -32,9 +32,9 @@ class LossWeights:
     model has one mode."""
     lambda_lb: float = 0.0
     """Load balance between --modes. Without effect while a model has one mode."""
-    mode_floor: float = 0.1
+    mode_floor: float = 0.8
     """Share of the classification loss to which all --modes contribute alike, whatever the router picks, so
-    that none is left untrained."""
+    that none is left untrained. The router's own gradient does not depend on it."""
     entropy_warmup_epochs: int = 0
     """Epochs over which --lambda-entropy grows from 0 to its value, as min(1, epoch/n); the note has 10."""
     marginal_warmup_epochs: int = 0
