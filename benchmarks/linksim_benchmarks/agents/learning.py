@@ -42,7 +42,7 @@ def train(
     """Train an agent in the training episodes of a scenario.
 
     The same seed gives the same weights. The learning curve is that of the policy as it would be deployed,
-    on episodes that are neither trained on nor evaluated on, at a dozen equal distances from first to last step.
+    on episodes that are neither trained on nor evaluated on, at a dozen equal distances over the steps.
 
     Args:
         scenario: what to train on.
