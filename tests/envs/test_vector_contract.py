@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.vector.utils import batch_space
-from helpers.environments import ADAPTATION, CHEAP, VARIANTS, assert_same, make, make_vector
+from helpers.environments import ADAPTATION, CHEAP, DIFFERENT, VARIANTS, assert_same, make, make_vector
 
 MODES = ("NextStep", "SameStep", "Disabled")
 
@@ -25,7 +25,7 @@ def play(envs, steps, seed=0):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", DIFFERENT)
 def test_shapes_and_types(name, mode):
     single, envs = make(name), make_vector(name, 3, episode_length=2, autoreset_mode=mode)
     assert envs.num_envs == 3

@@ -73,6 +73,7 @@ VARIANTS = {
     "modes": (RATE, {**routed_task(), "snr_db": (-5.0, 15.0)}),
     "outcomes": (RATE, {**routed_task(), "snr_db": 5.0, "tell_outcomes": True}),
 }
+DIFFERENT = [name for name in VARIANTS if name != "reference"]  # which does what "modes" does, for longer
 """Name → id and arguments: environments of every kind."""
 
 CHEAP = ("bits", "odd frames", "indices", "model", "two schemes", "modes")
