@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,17 +13,15 @@ from linksim import Draw, checks
 from linksim.modes.mode import cut
 from linksim.modes.routed_link import RoutedLink
 from linksim.modes.routed_trace import RoutedTrace
-from linksim_envs.core import Core, Info
-from linksim_envs.frame_blocks import FrameBlocks, index_tensor
+from linksim_envs.core import Info
+from linksim_envs.frame_blocks import index_tensor
+from linksim_envs.frames_core import FramesCore
 from linksim_envs.semantic_rate_picture import Sent, picture
-from linksim_envs.snr_range import SNR_LIMIT_DB, range_in_db
+from linksim_envs.snr_range import SNR_LIMIT_DB
 from linksim_envs.task import ImageTask
 
-BLOCK_SYMBOLS = 4096
-MOST_FRAMES = 512
 
-
-class SemanticRateCore(Core):
+class SemanticRateCore(FramesCore):
     """Images over a link of several modes. `SemanticRateEnv` says what the arguments mean.
 
     Attributes:
@@ -32,8 +30,6 @@ class SemanticRateCore(Core):
         symbol_price: reward that a symbol costs.
         tell_outcomes: whether what each mode would bring is told beforehand.
     """
-
-    options: ClassVar[tuple[str, ...]] = ("snr_db",)
 
     def __init__(
         self,
@@ -47,8 +43,7 @@ class SemanticRateCore(Core):
         episode_length: int,
         tell_outcomes: bool,
     ) -> None:
-        super().__init__(count, episode_length)
-        self._default_range = range_in_db(snr_db)
+        super().__init__(count, snr_db, episode_length)
         self.symbol_price = checks.real("symbol_price", symbol_price, least=0)
         self.tell_outcomes = checks.flag("tell_outcomes", tell_outcomes)
         self.task = make_task(model, images, labels, checkpoint)
@@ -73,16 +68,8 @@ class SemanticRateCore(Core):
             }
         )
         self.action_space = spaces.Discrete(modes)
-        # The length of a block belongs to what a seed means: it must not depend on the number of episodes.
-        self._frames = max(1, min(MOST_FRAMES, BLOCK_SYMBOLS // self.link.longest))
-        self._blocks = FrameBlocks(count, self._frames)
-        self._position = np.full(count, self._frames)
-        self._range = np.tile(self._default_range, (count, 1))
-        self._item = np.zeros((count, self._frames), dtype=np.int64)
-        self._snr = np.zeros((count, self._frames), dtype=np.float32)
+        self._make_blocks(self.link.longest)
         self._router_mode = np.zeros((count, self._frames), dtype=np.int64)
-        self._history: list[list[tuple[int, bool]]] = [[] for _ in range(count)]
-        self._signals: list[Sent | None] = [None] * count
 
     def highest_action(self) -> NDArray[Any]:
         """The number of the last mode."""
@@ -92,19 +79,9 @@ class SemanticRateCore(Core):
         """What an action is, for messages."""
         return f"the number of one of {len(self.link.modes)} modes"
 
-    def forget(self, number: int) -> None:
-        """Drop the block of an episode."""
-        self._position[number] = self._frames
-
     def begin(self, which: NDArray[np.intp], options: Mapping[str, Any]) -> Info:
         """Draw the first frame of episodes."""
-        wanted = range_in_db(options["snr_db"]) if "snr_db" in options else self._default_range
-        changed = which[(self._range[which] != wanted).any(1)]
-        self._range[changed] = wanted
-        self._position[changed] = self._frames
-        for number in which:
-            self._history[number], self._signals[number] = [], None
-        self._advance(which)
+        self._start(which, options)
         return self._coming(which)
 
     @torch.inference_mode()
@@ -195,23 +172,9 @@ class SemanticRateCore(Core):
             rewards[:, mode] = right - self.symbol_price * self._symbols[mode]
         return {**info, "next_rewards": rewards}
 
-    def _advance(self, which: NDArray[np.intp]) -> None:
-        """Go to the next frame of episodes."""
-        self._position[which] += 1
-        for number in which[self._position[which] >= self._frames]:
-            self._refill(int(number))
-            self._position[number] = 0
-
-    def _refill(self, number: int) -> None:
-        generator = self.generators[number]
-        assert generator is not None
+    def _refill(self, number: int, generator: np.random.Generator) -> None:
         self._item[number] = generator.integers(len(self._indices), size=self._frames)
-        low, high = self._range[number]
-        # Drawn also where the range is a point, so that a seed gives the same frames at every SNR.
-        self._snr[number] = low + (high - low) * generator.random(self._frames)
-        channel = torch.Generator().manual_seed(int(generator.integers(2**63)))
-        snr = torch.from_numpy(self._snr[number]).to(self.link.codebook.dtype)
-        self._blocks.put(number, self.link.draw(self._frames, snr, channel))
+        snr = self._draw_block(number, generator, self.link)
         with torch.inference_mode():
             # A block at a time, since the last bits of the scores depend on how many there are.
             latents = self._latents[index_tensor(self._item[number])]

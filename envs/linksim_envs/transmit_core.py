@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,25 +11,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from linksim import Draw, Link, LinkConfig, Trace, checks
 from linksim.bits import index_to_bits
-from linksim_envs.core import Core, Info
-from linksim_envs.frame_blocks import FrameBlocks, index_tensor
-from linksim_envs.snr_range import SNR_LIMIT_DB, range_in_db
+from linksim_envs.core import Info
+from linksim_envs.frame_blocks import index_tensor
+from linksim_envs.frames_core import FramesCore
+from linksim_envs.snr_range import SNR_LIMIT_DB
 from linksim_envs.task import ImageTask
-
-BLOCK_SYMBOLS = 4096
-MOST_FRAMES = 512
 
 Actions = Literal["bits", "indices"]
 
 
-class TransmitCore(Core):
+class TransmitCore(FramesCore):
     """Frames over a link, independent of each other. `TransmitEnv` says what the arguments mean.
 
     Attributes:
         link: the environment's own copy.
     """
-
-    options: ClassVar[tuple[str, ...]] = ("snr_db",)
 
     def __init__(
         self,
@@ -42,7 +38,7 @@ class TransmitCore(Core):
         images: Any,
         labels: Any,
     ) -> None:
-        super().__init__(count, episode_length)
+        super().__init__(count, snr_db, episode_length)
         without = all(one is None for one in (model, images, labels))
         self.task = None if without else ImageTask(model, images, labels)
         if link is None and self.task is not None:
@@ -53,7 +49,6 @@ class TransmitCore(Core):
             raise TypeError(f"link must be a linksim.Link or None, got {type(link).__name__}")
         self.link = copy.deepcopy(link).eval().requires_grad_(False)
         self.actions: Actions = checks.one_of("actions", actions, ("bits", "indices"))  # type: ignore[assignment]
-        self._default_range = range_in_db(snr_db)
         self._codebook = self.link.codebook.cpu().numpy()
         largest = float(np.abs(self._codebook.astype(np.float32)).max())
         if not np.isfinite(largest):
@@ -72,16 +67,8 @@ class TransmitCore(Core):
             self.action_space = spaces.MultiBinary(layout.information_bits)
         else:
             self.action_space = spaces.MultiDiscrete(np.full(config.tokens, config.codebook_size))
-        # The length of a block belongs to what a seed means: it must not depend on the number of episodes.
-        self._frames = max(1, min(MOST_FRAMES, BLOCK_SYMBOLS // layout.symbols))
-        self._blocks = FrameBlocks(count, self._frames)
-        self._position = np.full(count, self._frames)
-        self._range = np.tile(self._default_range, (count, 1))
+        self._make_blocks(layout.symbols)
         self._index = np.zeros((count, self._frames, config.tokens), dtype=np.int64)
-        self._item = np.zeros((count, self._frames), dtype=np.int64)
-        self._snr = np.zeros((count, self._frames), dtype=np.float32)
-        self._history: list[list[float]] = [[] for _ in range(count)]
-        self._signals: list[tuple[NDArray[Any], int] | None] = [None] * count
 
     def highest_action(self) -> NDArray[Any]:
         """1 for each bit, or K − 1 for each token."""
@@ -94,19 +81,9 @@ class TransmitCore(Core):
             return f"only zeros and ones, {self.link.layout.bits_per_token} bits for each token"
         return "an index for each token"
 
-    def forget(self, number: int) -> None:
-        """Drop the block of an episode."""
-        self._position[number] = self._frames
-
     def begin(self, which: NDArray[np.intp], options: Mapping[str, Any]) -> Info:
         """Draw the first frame of episodes."""
-        wanted = range_in_db(options["snr_db"]) if "snr_db" in options else self._default_range
-        changed = which[(self._range[which] != wanted).any(1)]
-        self._range[changed] = wanted
-        self._position[changed] = self._frames
-        for number in which:
-            self._history[number], self._signals[number] = [], None
-        self._advance(which)
+        self._start(which, options)
         index = self._observed(which)
         return {"index": index, "next_index": index.copy(), **self._next_label(which)}
 
@@ -217,16 +194,7 @@ class TransmitCore(Core):
     def _next_label(self, which: NDArray[np.intp]) -> Info:
         return {} if self.task is None else {"next_label": self._labels(which)}
 
-    def _advance(self, which: NDArray[np.intp]) -> None:
-        """Go to the next frame of episodes."""
-        self._position[which] += 1
-        for number in which[self._position[which] >= self._frames]:
-            self._refill(int(number))
-            self._position[number] = 0
-
-    def _refill(self, number: int) -> None:
-        generator = self.generators[number]
-        assert generator is not None
+    def _refill(self, number: int, generator: np.random.Generator) -> None:
         config = self.link.config
         if self._indices is None:
             index = generator.integers(config.codebook_size, size=(self._frames, config.tokens))
@@ -234,9 +202,4 @@ class TransmitCore(Core):
             self._item[number] = generator.integers(len(self._indices), size=self._frames)
             index = self._indices[self._item[number]]
         self._index[number] = index
-        low, high = self._range[number]
-        # Drawn also where the range is a point, so that a seed gives the same frames at every SNR.
-        self._snr[number] = low + (high - low) * generator.random(self._frames)
-        channel = torch.Generator().manual_seed(int(generator.integers(2**63)))
-        snr = torch.from_numpy(self._snr[number]).to(self.link.codebook.dtype)
-        self._blocks.put(number, self.link.draw(self._frames, snr, channel))
+        self._draw_block(number, generator, self.link)

@@ -60,6 +60,7 @@ def outcomes(
     symbols, bits = link.symbols.double().cpu().numpy(), link.bits.double().cpu().numpy()
     with evaluating(model):
         latents = torch.cat([model.encoder(placed(part, link.codebook)) for part in images.split(TOGETHER)])
+        normalised = link.link_of(0).quantize.normalise(latents)
         for place, snr in enumerate(snr_db):
             correct = np.empty((len(link.modes), draws, len(images)), dtype=bool)
             for number in range(draws):
@@ -72,6 +73,5 @@ def outcomes(
                         right = logits.argmax(-1).cpu() == labels[rows]
                         correct[mode, number, rows] = right.numpy()
                 on_share((place + (number + 1) / draws) / len(snr_db))
-            normalised = link.link_of(0).quantize.normalise(latents)
             found.append(Outcomes(snr, correct, normalised, symbols, bits))
     return found
