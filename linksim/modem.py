@@ -8,6 +8,8 @@ from torch import Tensor
 from linksim import checks, separable_qam, sionna_bridge
 from linksim.config import BACKENDS, DEMAPPERS, MODULATIONS
 from linksim.constellations import psk_points
+from linksim.fused import certificate
+from linksim.fused.demodulate import demodulate as compiled_demodulate
 
 LEAST_VARIANCE = 1e-20
 """Keeps the exponents of the LLRs finite in float32."""
@@ -23,7 +25,9 @@ class Modem:
         bits_per_symbol: m; 2, 4, 6, 8 or 10 for square QAM, 1 to 6 for PSK.
         demapper: "app" for exact LLRs, "maxlog" for their maximum approximation.
         backend: what computes LLRs: "sionna", or "fused" for the two dimensions of a symbol apart, which
-            gives the same LLRs of square QAM with far fewer operations. Other points are left to Sionna.
+            gives the same LLRs of square QAM with far fewer operations: in loops that a C compiler makes for
+            float32 on the CPU at the first use on a machine, elsewhere by PyTorch operations. Other points
+            are left to Sionna.
         constellation: [2^m] complex points, in the order of their MSB-first labels, normalised here to unit
             mean energy; None for a modulation by name.
         modulation: "qam"; "psk", the points of `linksim.constellations.psk_points` (m = 1 is BPSK); "custom"
@@ -124,21 +128,44 @@ class Modem:
         precision = "double" if bits.dtype == torch.float64 else "single"
         return self._mapper(precision, bits.device)(bits)
 
-    def demodulate(self, received: Tensor, noise_variance: float | Tensor) -> Tensor:
+    def decide(self, received: Tensor) -> Tensor:
+        """Decide for the nearest point of every symbol.
+
+        Args:
+            received: [..., S] complex symbols.
+
+        Returns:
+            [..., S·m] bits (uint8), those of the point's label.
+
+        Raises:
+            TypeError: if `received` is not complex.
+        """
+        return (self._llr(received, 1.0, None, "maxlog") > 0).to(torch.uint8)
+
+    def demodulate(
+        self, received: Tensor, noise_variance: float | Tensor, prior: Tensor | None = None
+    ) -> Tensor:
         """Compute LLRs, ln P(b=1)/P(b=0); the textbook sign is the opposite.
 
         Args:
             received: [..., S] complex symbols.
             noise_variance: total variance of the complex noise, a number or a tensor that broadcasts to
                 `received`; below 1e-20 it counts as 1e-20.
+            prior: LLRs of the bits before anything was received; broadcasts to [..., S·m]. None if zeros and
+                ones are equally probable.
 
         Returns:
-            [..., S·m] real LLRs, finite for finite input.
+            [..., S·m] real LLRs, those of the prior included, finite for finite input.
 
         Raises:
             TypeError: if `received` is not complex.
-            ValueError: if `noise_variance` is a number and negative or not finite.
+            ValueError: if `noise_variance` is a number and negative or not finite, or a shape does not fit.
         """
+        return self._llr(received, noise_variance, prior, self.demapper)
+
+    def _llr(
+        self, received: Tensor, noise_variance: float | Tensor, prior: Tensor | None, method: str
+    ) -> Tensor:
         if not received.is_complex():
             raise TypeError(f"received must be a complex tensor, got {received.dtype}")
         if isinstance(noise_variance, (int, float)):
@@ -147,11 +174,34 @@ class Modem:
         device = sionna_bridge.device_name(received.device)
         variance = torch.as_tensor(noise_variance, dtype=received.real.dtype, device=received.device)
         variance = variance.clamp_min(LEAST_VARIANCE)
+        if prior is not None:
+            prior = self._prior_of(prior, received)
         if self.backend == "fused":
-            amplitudes = _amplitudes(self.bits_per_symbol, precision, device)
-            return separable_qam.demodulate(received, variance, amplitudes, self.demapper)
-        block = sionna_bridge.demapper(self.demapper, self._points, self.bits_per_symbol, precision, device)
-        return block(received, variance)
+            return self._separate(received, variance, prior, method)
+        block = sionna_bridge.demapper(method, self._points, self.bits_per_symbol, precision, device)
+        return block(received, variance, prior)
+
+    def _separate(self, received: Tensor, variance: Tensor, prior: Tensor | None, method: str) -> Tensor:
+        """[..., S·m] LLRs of the two dimensions apart."""
+        m = self.bits_per_symbol
+        if prior is None and received.dtype == torch.complex64 and received.device.type == "cpu":
+            library = certificate.certified(m, method)
+            if library is not None:
+                return compiled_demodulate(library, received, variance, m, method)
+        precision = sionna_bridge.precision_of(received.dtype)
+        amplitudes = _amplitudes(m, precision, sionna_bridge.device_name(received.device))
+        return separable_qam.demodulate(received, variance, amplitudes, method, prior)
+
+    def _prior_of(self, prior: Tensor, received: Tensor) -> Tensor:
+        """[..., S, m] as the demappers take it."""
+        shape = (*received.shape[:-1], received.shape[-1] * self.bits_per_symbol)
+        try:
+            whole = prior.to(received.real.dtype).expand(shape)
+        except RuntimeError:
+            raise ValueError(
+                f"prior must broadcast to the LLRs, shape {list(shape)}, got {list(prior.shape)}"
+            ) from None
+        return whole.unflatten(-1, (received.shape[-1], self.bits_per_symbol))
 
 
 # Kept amplitudes outlive their first use: made in inference mode, they must serve training too.

@@ -29,7 +29,13 @@ def levels(points: Tensor) -> Tensor:
     return points.real[index]
 
 
-def demodulate(received: Tensor, noise_variance: Tensor, amplitudes: Tensor, demapper: str) -> Tensor:
+def demodulate(
+    received: Tensor,
+    noise_variance: Tensor,
+    amplitudes: Tensor,
+    demapper: str,
+    prior: Tensor | None = None,
+) -> Tensor:
     """LLRs ln P(b=1)/P(b=0); the textbook sign is the opposite.
 
     Args:
@@ -37,6 +43,7 @@ def demodulate(received: Tensor, noise_variance: Tensor, amplitudes: Tensor, dem
         noise_variance: total variance of the complex noise; broadcasts to `received`.
         amplitudes: [2^(m/2)] as `levels` gives them.
         demapper: "app" for exact LLRs, "maxlog" for their maximum approximation.
+        prior: [..., S, m] LLRs of the bits before anything was received; None if all are zero.
 
     Returns:
         [..., S·m] LLRs.
@@ -47,6 +54,10 @@ def demodulate(received: Tensor, noise_variance: Tensor, amplitudes: Tensor, dem
     # Levels first, so that sums over them run along whole rows of symbols.
     column = amplitudes.reshape(-1, *(1,) * parts.dim())
     metric = ((parts - column).square() / -variance).unflatten(0, (2,) * width)
+    if prior is not None:
+        for bit, own in enumerate(prior.unflatten(-1, (width, 2)).unbind(-2)):
+            shape = [2 if axis == bit else 1 for axis in range(width)]
+            metric = metric + torch.stack([torch.zeros_like(own), own]).reshape(*shape, *own.shape)
     llr = []
     for bit in range(width):
         others = [axis for axis in range(width) if axis != bit]

@@ -11,8 +11,10 @@ import torch
 
 from linksim import Link, LinkConfig, Modem
 from linksim.config import ChannelOptions, CodingOptions, HardwareOptions
+from linksim.fused.count import packed_bits, unpacked
 from linksim.metrics.evm import error_vector
 from linksim.metrics.theory import bit_error_rate
+from linksim_benchmarks import fused_chain
 from linksim_benchmarks.ber_tally import BerTally
 
 FRAME_BITS = 240
@@ -85,8 +87,8 @@ class Point:
         return self.channel in ("awgn", "bsc") and self.coding.code == "none"
 
     def content(self) -> dict[str, Any]:
-        """What identifies the point, which path is evaluated on it left out."""
-        return {name: value for name, value in asdict(self).items() if name != "paths"}
+        """What identifies the point: not which path is evaluated on it, nor what computes its LLRs."""
+        return {name: value for name, value in asdict(self).items() if name not in ("paths", "backend")}
 
     def curve(self) -> dict[str, Any]:
         """What the points of a curve have in common."""
@@ -115,11 +117,15 @@ class Point:
             generator: of bits and channel.
 
         Returns:
-            frames, and under the name of each path the sums that `BerTally` adds up.
+            frames, backend (what computed the LLRs), and under the name of each path the sums that `BerTally`
+            adds up.
         """
-        return {"frames": frames} | {
-            path: one.sums() for path, one in transmit(self, frames, generator).items()
-        }
+        if fused_chain.is_plain(self):
+            errors = fused_chain.count_frames(self, frames, generator).numpy()
+            return {"frames": frames, "backend": "fused", "hard": FrameErrors(errors).sums()}
+        found = {path: one.sums() for path, one in transmit(self, frames, generator).items()}
+        modem = Modem(self.bits_per_symbol, self.demapper, self.backend, modulation=self.modulation)
+        return {"frames": frames, "backend": modem.backend, **found}
 
     def theory(self) -> float | None:
         """Bit error rate from theory; None with a code, finite words or imperfect channel knowledge."""
@@ -153,9 +159,9 @@ class FrameErrors:
     """
 
     bit_errors: np.ndarray
-    detected: np.ndarray | None
-    error_energy: float
-    reference_energy: float
+    detected: np.ndarray | None = None
+    error_energy: float = 0.0
+    reference_energy: float = 0.0
 
     def sums(self) -> dict[str, Any]:
         """Over the frames."""
@@ -187,7 +193,7 @@ def transmit(point: Point, frames: int, generator: torch.Generator) -> dict[str,
     """
     # Blocks of Sionna keep the generator that they draw from, so threads do not share them.
     link = _link(point.config(), threading.get_ident())
-    sent = torch.randint(2, (frames, point.frame_bits), generator=generator)
+    sent = unpacked(packed_bits(frames, point.frame_bits, generator), point.frame_bits).long()
     draw = link.draw(frames, point.snr_db, generator)
     found = {}
     for path in point.paths:

@@ -10,7 +10,6 @@ from rich.table import Table
 from linksim import checks, provenance
 from linksim.arguments import numbers, parse
 from linksim.config import (
-    Backend,
     ChannelName,
     ChannelOptions,
     CodingOptions,
@@ -22,6 +21,7 @@ from linksim_benchmarks import output
 from linksim_benchmarks.ber import CHUNK_BITS, FRAME_BITS, PATHS, Point, modulation_name
 from linksim_benchmarks.ber_rows import points_of
 from linksim_benchmarks.ber_rows import rows as ber_rows
+from linksim_benchmarks.montecarlo.stop import StopRule
 from linksim_benchmarks.montecarlo.work import Sweep
 from linksim_benchmarks.pictures.ber import ber_figure
 from linksim_benchmarks.pictures.curves import BerSweep
@@ -32,6 +32,8 @@ DEFAULT_EBNO_DB = ("0:14:2",)
 USUAL_FOLDER = Path("runs/ber")
 FIXED_BITS = 1e6
 OPEN_BITS = 1e8
+LARGE_BITS = 2e7
+"""Of a sweep that is worth the seconds that compiling takes once on a machine."""
 
 
 @dataclass(kw_only=True)
@@ -61,8 +63,9 @@ class BerOptions:
     Stopping looks at the hard one, if it is there."""
     demapper: Demapper = "app"
     """Exact LLRs, or their maximum approximation."""
-    backend: Backend = "sionna"
-    """What computes mapping and LLRs."""
+    backend: Literal["auto", "sionna", "fused"] = "auto"
+    """What computes LLRs: Sionna; or compiled loops, with equal LLRs and on the same random numbers. By
+    default those if the sweep is large. Each row says which it was."""
     seed: int = 0
     """Root of the random streams."""
     out: Path | None = None
@@ -94,7 +97,7 @@ def points(options: BerOptions) -> list[Point]:
                 channel,
                 0.0,
                 options.demapper,
-                options.backend,
+                "fused" if options.backend == "fused" else "sionna",
                 options.modulation,
                 options.fading,
                 options.coding,
@@ -114,6 +117,13 @@ def points(options: BerOptions) -> list[Point]:
     return list(dict.fromkeys(found))
 
 
+def planned_bits(grid: Sequence[Point], rule: StopRule) -> float:
+    """Information bits that a sweep is likely to need."""
+    needed = rule.needed_errors()
+    rates = [point.expected_rate() for point in grid]
+    return sum(min(rule.max_bits, needed / rate) if needed and rate else rule.max_bits for rate in rates)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Serve `linksim ber`."""
     options = parse(BerOptions, arguments, "ber")
@@ -123,9 +133,11 @@ def main(arguments: Sequence[str]) -> None:
     if options.target_ber is not None:
         checks.real("--target-ber", options.target_ber, least=0, most=1)
     rule = options.sweep.rule(int(checks.real("--max-bits", most, least=1, most=1e12)), options.target_ber)
-    sweep = Sweep(
-        "ber", points(options), options.seed, {"chunk_bits": CHUNK_BITS, "paths": sorted(set(options.paths))}
-    )
+    grid = points(options)
+    if options.backend == "auto" and planned_bits(grid, rule) >= LARGE_BITS:
+        grid = [replace(point, backend="fused") for point in grid]
+    settings = {"chunk_bits": CHUNK_BITS, "paths": sorted(set(options.paths)), "bits": "packed"}
+    sweep = Sweep("ber", grid, options.seed, settings)
     target = console(options.quiet)
     folder = folder_of(options.out, USUAL_FOLDER, "ber.sqlite", sweep)
     store = folder / "ber.sqlite"
@@ -136,7 +148,9 @@ def main(arguments: Sequence[str]) -> None:
         target.print("The time limit ended the sweep before the first point: the same command goes on.")
         return
     configuration = {**sweep.configuration(), "rule": asdict(rule), "interval": options.sweep.interval}
-    card = provenance.card(options.seed, options.backend, configuration)
+    backends = ", ".join(sorted({row["backend"] for row in rows}))
+    counting = {"bits": progress.bits, "seconds": progress.seconds}
+    card = {**provenance.card(options.seed, backends, configuration), "counting": counting}
     paths = [*output.write_results(folder, "ber", rows, card, options.json), store]
     run_points = points_of(progress)
     paths += save_all(ber_figure([BerSweep("", rows, run_points)]), folder / "ber")
@@ -146,6 +160,9 @@ def main(arguments: Sequence[str]) -> None:
     if any(row["evm_percent"] for row in rows):
         evm = max(row["evm_percent"] for row in rows)
         target.print(f"Error vector magnitude behind converters and amplifier: up to {evm:.2f} %")
+    if progress.bits:
+        rate = progress.bits / progress.seconds / 1e6
+        target.print(f"{progress.bits:.3g} bits in {progress.seconds:.1f} s, {rate:.3g} Mbit/s ({backends})")
     target.print("Written: " + ", ".join(map(str, paths)))
 
 

@@ -25,7 +25,7 @@ def rows(progress: Progress, method: Method = "clopper-pearson") -> list[dict[st
         fer, fer_low, fer_high, undetected (frames with errors that passed the CRC; None without one),
         evm_percent (of the transmitted symbols behind converters and amplifier), path, ber_unbiased (without
         the bias of stopping at a number of errors), stopped_by ("target errors", "relative width",
-        "max bits", "time limit"; None while unfinished).
+        "max bits", "time limit"; None while unfinished), backend (what computed the LLRs).
     """
     return [row(state, path, method) for state in progress.results for path in state.tally.paths]  # type: ignore[attr-defined]
 
@@ -71,6 +71,7 @@ def row(state: PointState, path: str, method: Method) -> dict[str, Any]:
         "path": path,
         "ber_unbiased": tally.unbiased(path, _target(rule, tally)),
         "stopped_by": state.reason,
+        "backend": ", ".join(sorted(tally.backends)),
     }
 
 

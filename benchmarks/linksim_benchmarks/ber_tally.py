@@ -41,6 +41,7 @@ class BerTally:
         frames: transmitted so far.
         last_frames: those of the last chunk.
         sums: by path.
+        backends: that computed LLRs.
     """
 
     frame_bits: int
@@ -49,6 +50,7 @@ class BerTally:
     frames: int = 0
     last_frames: int = 0
     sums: dict[str, PathSums] = field(default_factory=dict)
+    backends: set[str] = field(default_factory=set)
     may_stop: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
@@ -58,6 +60,8 @@ class BerTally:
         """Count one more chunk."""
         self.last_frames = counts["frames"]
         self.frames += counts["frames"]
+        if "backend" in counts:
+            self.backends.add(counts["backend"])
         for path in self.paths:
             self.sums[path].add(counts[path])
 

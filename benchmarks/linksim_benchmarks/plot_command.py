@@ -163,6 +163,5 @@ def _figure(labels: Sequence[str], sweeps: Sequence[Stored], options: PlotOption
 
 
 def _backend(sweeps: Sequence[Stored]) -> str:
-    """Names of the backends of all points."""
-    found = {point.backend for sweep in sweeps for point in sweep.points}
-    return ", ".join(sorted(found)) or "sionna"
+    """Names of the backends of all rows."""
+    return ", ".join(sorted({row.get("backend", "sionna") for sweep in sweeps for row in sweep.rows}))

@@ -14,6 +14,7 @@ from linksim.verification.checks import (
     energy,
     error_rates,
     frames,
+    fused,
     hardware,
     installation,
     llrs,
@@ -58,6 +59,7 @@ CHECKS: dict[str, Check] = {
     "crc": coding.crc,
     "ldpc": coding.ldpc,
     "backends": backends.backends,
+    "fused": fused.fused,
     "provenance": installation.provenance_card,
     "installed-packages": installation.installed_packages,
 }

@@ -38,6 +38,7 @@ COLUMNS = [
     "path",
     "ber_unbiased",
     "stopped_by",
+    "backend",
 ]
 SWEEP = [
     Point(m, channel, snr, demapper)

@@ -36,6 +36,7 @@ class Progress:
         rule: when points stop.
         started: `time.monotonic()` at the start.
         bits: information bits counted by this run, those that were dropped included.
+        seconds: that this run took, from the first chunk handed out to the last one counted.
         lost: chunks that had to be handed out again.
         out_of_time: whether the time limit ended it.
     """
@@ -45,6 +46,7 @@ class Progress:
     rule: StopRule
     started: float = field(default_factory=time.monotonic)
     bits: int = 0
+    seconds: float = 0.0
     lost: int = 0
     out_of_time: bool = False
 
@@ -123,6 +125,7 @@ def run(
     """
     progress = counted(sweep, rule, store)
     loop = _Loop(sweep, rule, workers, store, progress)
+    begin = time.monotonic()
     try:
         while not loop.finished():
             loop.hand_out()
@@ -130,6 +133,7 @@ def run(
             if on_change is not None:
                 on_change(progress)
     finally:
+        progress.seconds = time.monotonic() - begin
         loop.cancel()
         if store is not None:
             store.commit()

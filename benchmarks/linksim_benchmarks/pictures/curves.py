@@ -11,7 +11,6 @@ from linksim_benchmarks.pictures.style import COLORS, CROSSES, LINES, MARKERS, L
 
 SAYINGS = {
     "demapper": "{} demapper",
-    "backend": "{}",
     "frame_bits": "{} bits a frame",
     "rician_k": "K = {:g}",
     "csi_error": "CSI error {:g}",
