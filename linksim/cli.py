@@ -22,6 +22,10 @@ COMMANDS = {
         "what finite word lengths of LLRs and converters cost",
     ),
     "compare": ("linksim_benchmarks.compare_command:main", "trainings side by side, averaged over seeds"),
+    "speed": (
+        "linksim_benchmarks.speed.command:main",
+        "throughput of the uncoded chain beside Sionna and other simulators",
+    ),
     "verify": ("linksim.verify_command:main", "certify the simulator on this machine"),
     "ber": ("linksim_benchmarks.ber_command:main", "bit error rate against SNR, beside the closed form"),
     "train-agent": (

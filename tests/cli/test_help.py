@@ -21,6 +21,8 @@ OPTIONS = {
     "ber": "--bits-per-symbol --channel --ebno-db --snr-db --max-bits --seed --json --out --quiet",
     "plot": "--labels --axis --rate --formats --title --json --out --quiet",
     "gradients": "--snr-db --vq-temp --problems --steps --skip-cost --seed --json --out --quiet",
+    "speed": "--bits-per-symbol --demapper --subjects --ebno-db --threads --seconds --rounds --seed --out "
+    "--json --quiet",
     "step-cost": "--steps --batch-size --memory --frames --tokens --codebook-size --bits-per-symbol "
     "--seed --json --quiet",
 }

@@ -34,6 +34,7 @@ from linksim_training import build_model
 from linksim_training.checkpoints import save_checkpoint
 
 SWEEP = ["ber", "--bits-per-symbol", "2", "--channel", "awgn", "--ebno-db", "3", "7", "--max-bits", "2e6"]
+SWEEP += ["--backend", "sionna"]  # compiled loops would be done before anything can happen to them
 SWEEP += ["--target-errors", "3000", "--quiet"]
 
 

@@ -21,6 +21,7 @@ from linksim_benchmarks.montecarlo.stop import StopRule
 from linksim_benchmarks.montecarlo.workers import local_workers
 
 SWEEP = ["ber", "--bits-per-symbol", "2", "--channel", "awgn", "rayleigh", "--quiet"]
+SWEEP += ["--backend", "sionna"]  # compiled loops would be done before anything can happen to them
 SHORT = [*SWEEP, "--ebno-db", "3", "7", "--target-errors", "1500", "--max-bits", "1.3e6"]
 LONG = [*SWEEP, "--ebno-db", "2", "5", "8", "--max-bits", "6e6"]
 LONG_CHUNKS = 6 * 25

@@ -1,0 +1,1 @@
+"""Throughput of whole uncoded chains, linksim's beside those of other simulators."""
