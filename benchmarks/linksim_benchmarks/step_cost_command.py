@@ -10,10 +10,11 @@ from rich.table import Table
 from linksim import checks, files, provenance
 from linksim.arguments import parse
 from linksim.console import console, progress_on, table_of
+from linksim_benchmarks.link_cost import BASE, VARIED, growth_rows
 from linksim_benchmarks.step_cost import WARM_UP, StepSizes, memory_rows, step_settings, time_rows
 from linksim_training.options.gradient import Gradient
 
-MOST_RATIO = 2.5
+MOST_RATIO = 1.6
 MOST_MIB = 2048
 
 
@@ -22,7 +23,7 @@ class StepCostOptions:
     """Measure the time of a training step against the same encoder and head without a link.
 
     Images of the size of MNIST's, 16 tokens of 6 bits, 16-QAM; steps of each kind take turns. With --memory
-    also the peak memory of a step at another size.
+    also the peak memory of a step at another size, with --growth the time of the link at other sizes.
     """
 
     steps: int = 60
@@ -33,6 +34,9 @@ class StepCostOptions:
     """Backward pass of phase 2."""
     memory: bool = False
     """Also measure memory, each phase in a process of its own."""
+    growth: bool = False
+    """Also measure how the time of the link alone, hard and soft, grows with frames, tokens, codewords and
+    bits per symbol, with both backends."""
     frames: int = 256
     """Images per step for --memory."""
     tokens: int = 64
@@ -65,6 +69,7 @@ def main(arguments: Sequence[str]) -> None:
     settings = {"gradient": options.gradient}
     target = console(options.quiet)
     memory: list[dict[str, Any]] = []
+    growth: list[dict[str, Any]] = []
     with progress_on(target) as progress:
         task = progress.add_task("time", total=options.steps + WARM_UP)
         config = step_settings(**settings)
@@ -72,13 +77,19 @@ def main(arguments: Sequence[str]) -> None:
         if options.memory:
             task = progress.add_task("memory", total=2)
             memory = memory_rows(large, settings, options.seed, lambda: progress.advance(task))
+        if options.growth:
+            rounds = (options.steps + WARM_UP) * len(VARIED)
+            task = progress.add_task("growth", total=rounds)
+            growth = growth_rows(options.steps, options.seed, lambda: progress.advance(task))
     target.print(_time_table(rows, options))
     if memory:
         target.print(_memory_table(memory, large))
+    if growth:
+        target.print(_growth_table(growth))
     if options.json is not None:
         configuration = {"steps": options.steps, "time": asdict(small), "memory": asdict(large), **settings}
         card = provenance.card(options.seed, "sionna", configuration)
-        files.write_json(options.json, {"rows": rows, "memory": memory, "provenance": card})
+        files.write_json(options.json, {"rows": rows, "memory": memory, "growth": growth, "provenance": card})
         target.print(f"Written: {options.json}")
 
 
@@ -97,6 +108,22 @@ def _time_table(rows: Sequence[dict[str, Any]], options: StepCostOptions) -> Tab
         f"thread{'s' if rows[0]['threads'] > 1 else ''}; at most {MOST_RATIO:g} times is asked for"
     )
     return table_of(title, ["", "ms", "times no link", "95 % interval"], cells)
+
+
+def _growth_table(rows: Sequence[dict[str, Any]]) -> Table:
+    sizes = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in BASE.items())
+    cells = [
+        [
+            row["varied"].replace("_", " ").replace("codebook size", "codewords"),
+            str(row["value"]),
+            row["backend"],
+            f"{row['hard_ms']:.2f}",
+            f"{row['soft_ms']:.2f}",
+        ]
+        for row in rows
+    ]
+    title = f"The link alone in ms, medians; all but one of {sizes.replace('codebook size', 'codewords')}"
+    return table_of(title, ["varied", "", "backend", "hard", "soft and its gradient"], cells)
 
 
 def _memory_table(rows: Sequence[dict[str, Any]], sizes: StepSizes) -> Table:

@@ -1,4 +1,4 @@
-"""The compiled loops of `kernel.c`: built at first use, kept between runs."""
+"""The compiled loops of `kernel.c` and `dimension.h`: built at first use, kept between runs."""
 
 import ctypes
 import hashlib
@@ -15,7 +15,8 @@ from pathlib import Path
 from linksim import files
 
 SOURCE = Path(__file__).with_name("kernel.c")
-COMPILERS = ("cc", "gcc", "clang")
+SOURCES = (SOURCE, SOURCE.with_name("dimension.h"))
+COMPILERS = ("gcc", "cc")
 # Without -ffast-math: it would reorder the sums that round to whole numbers.
 FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-std=gnu11")
 PLATFORM_FLAGS = ("-shared", "-fPIC", "-w")
@@ -81,7 +82,7 @@ def find_compiler() -> str:
         if path is not None:
             return path
     wanted = f"CC={named} is not there" if named else "no C compiler was found"
-    raise CompilationError(f"{wanted}; install gcc or clang")
+    raise CompilationError(f"{wanted}; install gcc")
 
 
 def cache_folder() -> Path:
@@ -109,7 +110,8 @@ def _own_folder() -> Path:
 def _fingerprint(compiler: str) -> str:
     found = Path(compiler).resolve()
     changed = found.stat()
-    parts = (SOURCE.read_bytes(), str(found), changed.st_size, changed.st_mtime_ns, FLAGS, _processor())
+    sources = [source.read_bytes() for source in SOURCES]
+    parts = (sources, str(found), changed.st_size, changed.st_mtime_ns, FLAGS, _processor())
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
 

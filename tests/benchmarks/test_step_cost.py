@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from linksim.cli import main
-from linksim_benchmarks import step_cost
+from linksim_benchmarks import link_cost, step_cost, step_cost_command
 from linksim_benchmarks.step_cost import (
     WARM_UP,
     StepSizes,
@@ -170,3 +170,20 @@ def test_refusals(capsys, words, reason):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert reason in error
+
+
+def test_growth(tmp_path, monkeypatch):
+    """Each size with each backend, everything else as in the default training."""
+    monkeypatch.setattr(link_cost, "VARIED", {"tokens": (2, 3), "bits_per_symbol": (2, 6)})
+    monkeypatch.setattr(step_cost_command, "VARIED", link_cost.VARIED)
+    monkeypatch.setattr(link_cost, "BASE", {**link_cost.BASE, "frames": 4})
+    target = tmp_path / "cost.json"
+    step_cost_command.main(["--steps", "2", "--batch-size", "4", "--growth", "--json", str(target)])
+    rows = json.loads(target.read_text())["growth"]
+    assert [(row["varied"], row["value"], row["backend"]) for row in rows] == [
+        (name, value, backend)
+        for name, values in link_cost.VARIED.items()
+        for value in values
+        for backend in ("sionna", "fused")
+    ]
+    assert all(row["hard_ms"] > 0 and row["soft_ms"] > 0 for row in rows)

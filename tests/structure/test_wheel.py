@@ -48,7 +48,7 @@ def test_every_package_is_typed(contents):
 def test_only_sources_are_in_it(contents):
     data = {f"linksim_benchmarks/audit/page.{kind}" for kind in ("html.jinja", "css", "js")}
     data |= {"linksim_envs/semantic_rate.json", "linksim_envs/semantic_rate.pt"}
-    data |= {"linksim_envs/policies/error_rates.json", "linksim/fused/kernel.c"}
+    data |= {"linksim_envs/policies/error_rates.json", "linksim/fused/kernel.c", "linksim/fused/dimension.h"}
     data |= {f"linksim_benchmarks/speed/peers/programs/{name}" for name in ("itpp.cpp", "liquid_dsp.c")}
     assert data <= set(contents)
     for path in installed(contents):
