@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
+from torch.nn.functional import embedding, one_hot
 
 from linksim import checks
 from linksim.config import LinkConfig
@@ -101,6 +101,15 @@ class Chain(nn.Module):
                 sent = sent.replace(information_bits=bits.to(self.codebook.dtype))
             return self.receive(self._map(sent, paths, symbol_temp), draw, paths, decide)
 
+    def run_hard_beside(self, soft: Trace, draw: Draw) -> Trace:
+        """The hard path of the latents of a soft trace: their nearest codewords are known already."""
+        assert soft.index is not None
+        with torch.autocast(self.codebook.device.type, enabled=False):
+            quantized = embedding(soft.index, self.codebook)
+            sent = Trace(latents=soft.latents, index=soft.index, quantized=quantized)
+            hard: Mapping[str, str] = dict.fromkeys(STAGES, "hard")
+            return self.receive(self._map(sent, hard, self.symbol_temp), draw, hard)
+
     def receive(self, sent: Trace, draw: Draw, paths: Mapping[str, str], decide: bool = True) -> Trace:
         """Send the symbols of a trace over the channel and decide; `paths` and `decide` as for `run`."""
         assert sent.symbols is not None
@@ -167,7 +176,7 @@ class Chain(nn.Module):
                 quantized = assignment @ codebook
                 return Trace(latents=normalised, assignment=assignment, quantized=quantized, index=index)
             index = self.quantize.hard(normalised, codebook)
-            return Trace(latents=normalised, index=index, quantized=codebook[index])
+            return Trace(latents=normalised, index=index, quantized=embedding(index, codebook))
         if index is None:
             return Trace()
         assignment = one_hot(index.long(), codebook.shape[0]).to(codebook.dtype) if soft else None
@@ -185,9 +194,10 @@ class Chain(nn.Module):
         assignment = sent.assignment
         if assignment is None:
             assignment = one_hot(sent.index, self.codebook.shape[0]).to(self.codebook.dtype)
-        bits, probabilities, symbols = self.map.soft(assignment, temperature)
+        information = self.map.information_probabilities(assignment)
+        bits, probabilities, symbols = self.map.soft(assignment, temperature, information)
         return sent.replace(
-            information_bits=self.map.information_probabilities(assignment),
+            information_bits=information,
             bits=bits,
             symbol_probabilities=probabilities,
             symbols=symbols,

@@ -23,19 +23,18 @@ Weights = Mapping[str, float | Tensor]
 HARD: Mapping[str, str] = dict.fromkeys(STAGES, "hard")
 
 
-def hard_forward(link: Chain, latents: Tensor, draw: Draw, soft: Trace, weights: Weights) -> Trace:
-    """The hard path, with the gradient that `weights` name.
+def hard_forward(link: Chain, draw: Draw, soft: Trace, weights: Weights) -> Trace:
+    """The hard path beside a soft one, with the gradient that `weights` name.
 
     Args:
         link: the stages.
-        latents: [B, N, D].
         draw: of B frames.
-        soft: the soft path on the same draw, which gradients and drawn indices come from.
+        soft: the soft path on the same draw, which latents, gradients and drawn indices come from.
         weights: as `gradients.backward_weights` gives them.
     """
     if weights.keys() & set(SAMPLED):
         return _sampled(link, draw, soft, next(iter(weights)))
-    values = link.run(latents, None, None, draw, HARD, None, None)
+    values = link.run_hard_beside(soft, draw)
     return values.replace(embedding=_embedding(link, values, draw, soft, weights))
 
 

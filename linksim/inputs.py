@@ -30,8 +30,9 @@ def check_snr(snr_db: float | Tensor, frames: int, dtype: torch.dtype) -> Tensor
         raise ValueError(
             f"snr_db must be one number or one per frame, [{frames}], got shape {list(snr.shape)}"
         )
-    wrong = snr.flatten()[~(snr.flatten().abs() <= MOST_DB)]
-    if len(wrong):
+    allowed = snr.abs() <= MOST_DB
+    if not bool(allowed.all()):
+        wrong = snr.flatten()[~allowed.flatten()]
         raise ValueError(f"snr_db must be finite, from -{MOST_DB:g} to {MOST_DB:g}, got {float(wrong[0]):g}")
     return snr.expand(frames)
 

@@ -215,7 +215,7 @@ class Link(Chain):
         decoupled = backward_vq_temp is not None or backward_symbol_temp is not None
         with torch.autocast(self.codebook.device.type, enabled=False):
             if isinstance(forward, str) and forward == "hard":
-                trace = hard_forward(self, latents, draw, soft, weights)
+                trace = hard_forward(self, draw, soft, weights)
             else:
                 values = soft
                 if decoupled:
@@ -224,7 +224,7 @@ class Link(Chain):
                     trace = soft_forward(self, values, draw, soft, weights)
                 else:
                     softly = soft_forward(self, values, draw, soft, {"surrogate": 1.0})
-                    hard = hard_forward(self, latents, draw, soft, weights)
+                    hard = hard_forward(self, draw, soft, weights)
                     trace = blended(hard, softly, forward.to(self.codebook.device))
         return trace.replace(
             assignment=soft.assignment, symbol_probabilities=soft.symbol_probabilities, surrogate=soft

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -125,7 +125,13 @@ class Trace:
 
     def replace(self, **changes: Any) -> Trace:
         """A copy with some fields changed."""
-        return replace(self, **changes)
+        unknown = changes.keys() - self.__dict__.keys()
+        if unknown:
+            raise TypeError(f"a trace has no {', '.join(sorted(unknown))}")
+        # Not dataclasses.replace, which sets every field one by one: traces are changed at every stage.
+        copy = object.__new__(Trace)
+        copy.__dict__.update(self.__dict__, **changes)
+        return copy
 
     def compare(self, reference: Trace) -> dict[str, float]:
         """Mismatch of this trace against a reference on the same draw, stage by stage.

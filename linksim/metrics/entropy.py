@@ -1,11 +1,14 @@
 """Entropies of distributions, in nats."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 def entropy(probabilities: Tensor) -> Tensor:
-    """−Σ p ln p along the last axis.
+    """−Σ p ln p along the last axis, differentiable once.
 
     Args:
         probabilities: [..., K].
@@ -13,8 +16,28 @@ def entropy(probabilities: Tensor) -> Tensor:
     Returns:
         [...] entropies in nats; zero probabilities count nothing, and have a finite gradient.
     """
-    tiny = torch.finfo(probabilities.dtype).tiny
-    return -(probabilities * probabilities.clamp_min(tiny).log()).sum(-1)
+    entropies = _Entropy.apply(probabilities)
+    assert isinstance(entropies, Tensor)
+    return entropies
+
+
+class _Entropy(torch.autograd.Function):
+    """With its gradient −(ln p + 1) in closed form; where p counts as zero, −ln of the least number."""
+
+    @staticmethod
+    def forward(ctx: Any, probabilities: Tensor) -> Tensor:
+        logarithms = probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log_()
+        ctx.save_for_backward(probabilities, logarithms)
+        return (probabilities * logarithms).sum(-1).neg_()
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *gradients: Tensor
+    ) -> Tensor:
+        probabilities, logarithms = ctx.saved_tensors
+        counts = probabilities >= torch.finfo(probabilities.dtype).tiny
+        return torch.add(logarithms, counts).mul_(-gradients[0].unsqueeze(-1))
 
 
 def usage(index: Tensor, codebook_size: int) -> Tensor:

@@ -8,6 +8,7 @@ from torch.nn.functional import one_hot
 
 from linksim.bits import labels
 from linksim.frame import FrameLayout
+from linksim.stages.bit_posterior import bit_posterior, posterior_of_all
 from linksim.stages.decide_integer import IntegerArithmetic
 
 
@@ -41,6 +42,7 @@ class Decide(nn.Module):
     """
 
     index_labels: Tensor
+    places: Tensor
 
     def __init__(
         self,
@@ -56,6 +58,10 @@ class Decide(nn.Module):
         self.integer = integer
         own_labels = labels(layout.codebook_size, layout.bits_per_token)
         self.register_buffer("index_labels", own_labels.float(), persistent=False)
+        # What each bit adds to the index: that of the label with a one there alone.
+        alone = own_labels.sum(1) == 1
+        places = own_labels[alone].T @ alone.nonzero().flatten()
+        self.register_buffer("places", places, persistent=False)
 
     def codewords(self, codebook: Tensor) -> Tensor:
         """[K, D] codebook as the receiver stores it."""
@@ -81,6 +87,11 @@ class Decide(nn.Module):
             codebook: [K, D].
         """
         per_token = llr.unflatten(1, (self.layout.tokens, self.layout.bits_per_token))
+        if self.decision != "radius" and self.integer is None and self._all_indices_exist:
+            posterior = posterior_of_all(per_token, self.index_labels)
+            # The hard decisions on the bits are the most probable index.
+            index = ((per_token > 0) * self.places).sum(-1)
+            return Decision(posterior, index, posterior @ codebook)
         # In float64, so that a weak LLR still counts beside a huge one.
         own_labels = self.index_labels.double()
         logits = per_token.double() @ own_labels.T
@@ -91,10 +102,15 @@ class Decide(nn.Module):
             index = scores.masked_fill(excluded, -torch.inf).argmax(-1)
             posterior, embedding = self.integer.mean(scores, logits, excluded, codebook)
             return Decision(posterior, index, embedding)
+        logits = logits.detach()
         if self.decision == "radius":  # others leave none out; a copy and a mask are large
             logits = logits.masked_fill(self._excluded(per_token, logits), -torch.inf)
-        posterior = logits.softmax(-1).to(llr.dtype)
+        posterior = bit_posterior(per_token, logits, self.index_labels)
         return Decision(posterior, logits.argmax(-1), posterior @ codebook)
+
+    @property
+    def _all_indices_exist(self) -> bool:
+        return self.layout.codebook_size == 2**self.layout.bits_per_token
 
     def _excluded(self, per_token: Tensor, scores: Tensor) -> Tensor:
         """[B, N, K] codewords that the decision leaves out."""

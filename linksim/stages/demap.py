@@ -6,6 +6,7 @@ from linksim.frame import FrameLayout
 from linksim.modem import Modem
 from linksim.stages.llr_quantizer import LlrQuantizer
 from linksim.stages.padding import strip_frame
+from linksim.stages.qam_llr import qam_llr
 
 LEAST_POWER = 1e-15
 """Of a gain; keeps a symbol that faded away finite, with LLRs of zero."""
@@ -32,8 +33,15 @@ class Demap:
         """
         power = gain.abs().square().clamp_min(LEAST_POWER)
         equalised = received * gain.conj() / power
-        llr = self.of_coded_bits(self.modem.demodulate(equalised, noise_variance / power))
+        llr = self.of_coded_bits(self._demodulate(equalised, noise_variance / power))
         return llr if self.quantizer is None else self.quantizer(llr)
+
+    def _demodulate(self, equalised: Tensor, noise_variance: Tensor) -> Tensor:
+        """[B, S·m] LLRs; the same values either way, and the same gradient."""
+        sionna_qam = self.modem.modulation == "qam" and self.modem.backend == "sionna"
+        if sionna_qam and not noise_variance.requires_grad:
+            return qam_llr(equalised, noise_variance, self.modem)
+        return self.modem.demodulate(equalised, noise_variance)
 
     def of_coded_bits(self, llr: Tensor) -> Tensor:
         """[B, S·m] LLRs in the order of transmission to those of the coded bits, [B, L]."""

@@ -8,6 +8,7 @@ from linksim.frame import FrameLayout
 from linksim.modem import Modem
 from linksim.stages.code import Code
 from linksim.stages.padding import pad_frame
+from linksim.stages.sharpening import sharpen
 from linksim.stages.symbol_distribution import SymbolDistribution, of_independent_bits
 
 
@@ -62,7 +63,9 @@ class Map(nn.Module):
         bits = pad_frame(coded, self.layout)
         return bits, self.modem.modulate(bits)
 
-    def soft(self, assignment: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
+    def soft(
+        self, assignment: Tensor, temperature: float, information: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Transmit distributions: the marginal of each symbol, sharpened, and its mean.
 
         Sharpening is softmax(log p / T): it leaves a one-hot distribution alone at every temperature and is
@@ -72,22 +75,27 @@ class Map(nn.Module):
         Args:
             assignment: [B, N, K] distribution over the codebook.
             temperature: T > 0.
+            information: [B, N·b] probabilities of 1 of the information bits, if they are known already.
 
         Returns:
             probabilities of 1 of the bits, before sharpening, [B, S·m]; symbol probabilities [B, S, M];
             complex mean symbols [B, S].
         """
-        bits = self._soft_bits_of(assignment)
+        information = self.information_probabilities(assignment) if information is None else information
+        bits = self._soft_bits_of(assignment, information)
         probabilities = self.symbol_probabilities(assignment, bits, temperature)
         return bits, probabilities, self.mean(probabilities)
 
     def mean_symbols(self, assignment: Tensor) -> Tensor:
         """[B, S] complex means of the unsharpened symbols of distributions [B, N, K] over the codebook."""
-        return self.mean(self.marginals(assignment, self._soft_bits_of(assignment)))
+        information = self.information_probabilities(assignment)
+        return self.mean(self.marginals(assignment, self._soft_bits_of(assignment, information)))
 
-    def _soft_bits_of(self, assignment: Tensor) -> Tensor:
+    def _soft_bits_of(self, assignment: Tensor, information: Tensor) -> Tensor:
+        if not self.layout.coded:
+            return self.soft_bits(information)
         most_probable = self.information_bits(assignment.argmax(-1))
-        return self.soft_bits(self.code.soft(self.information_probabilities(assignment), most_probable))
+        return self.soft_bits(self.code.soft(information, most_probable))
 
     def mean(self, probabilities: Tensor) -> Tensor:
         """[B, S] complex means of symbol distributions [B, S, M]."""
@@ -115,10 +123,3 @@ class Map(nn.Module):
         if self.layout.coded:
             return of_independent_bits(bits, self.layout.bits_per_symbol)
         return self.distribution(assignment)
-
-
-def sharpen(probabilities: Tensor, temperature: float) -> Tensor:
-    """softmax(log p / T) along the last axis; probabilities below the dtype's tiny count as zero."""
-    possible = probabilities >= torch.finfo(probabilities.dtype).tiny
-    logits = torch.where(possible, probabilities, 1).log() / temperature
-    return logits.masked_fill(~possible, -torch.inf).softmax(-1)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
+from linksim.stages.soft_assignment import soft_assignment
+
 
 class Quantize(nn.Module):
     """Nearest codeword (hard), or a distribution over the codebook (soft).
@@ -34,7 +36,7 @@ class Quantize(nn.Module):
         Returns:
             [B, N] int64 indices.
         """
-        return squared_distances(latents, codebook).argmin(-1)
+        return squared_distances(latents.detach(), codebook.detach()).min(-1).indices
 
     def soft(self, latents: Tensor, codebook: Tensor, temperature: float) -> Tensor:
         """Distribution over the codebook, softmax(−d²/(√D·T)).
@@ -48,8 +50,8 @@ class Quantize(nn.Module):
             [B, N, K] probabilities.
         """
         scale = latents.shape[-1] ** 0.5 * temperature
-        logits = -squared_distances(latents, codebook) / scale
-        return logits.softmax(-1).to(latents.dtype)
+        distances = squared_distances(latents.detach(), codebook.detach())
+        return soft_assignment(latents, codebook, distances, scale)
 
     def sample(self, assignment: Tensor, uniforms: Tensor) -> Tensor:
         """Draw one index per token from a distribution by inverting its cumulative sum.
@@ -69,6 +71,8 @@ class Quantize(nn.Module):
 
 def squared_distances(latents: Tensor, codebook: Tensor) -> Tensor:
     """[..., K] float64 squared Euclidean distances of [..., D] latents to [K, D] codewords."""
-    latents, codebook = latents.double(), codebook.double()
-    cross = latents @ codebook.T
-    return latents.square().sum(-1, keepdim=True) - 2 * cross + codebook.square().sum(-1)
+    codebook = codebook.double()
+    tokens = latents.double().reshape(-1, latents.shape[-1])
+    of_codebook = torch.addmm(codebook.square().sum(-1), tokens, codebook.T, alpha=-2)
+    distances = of_codebook.add_(tokens.square().sum(-1, keepdim=True))
+    return distances.view(*latents.shape[:-1], len(codebook))

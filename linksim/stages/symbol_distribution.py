@@ -47,6 +47,7 @@ class SymbolDistribution(nn.Module):
     """
 
     order: Tensor
+    matrix: Tensor
 
     def __init__(self, layout: FrameLayout) -> None:
         super().__init__()
@@ -64,14 +65,13 @@ class SymbolDistribution(nn.Module):
         for number, symbols in enumerate(symbols_by_cut.values()):
             touched = torch.tensor([tokens_of[symbol] for symbol in symbols])
             self.register_buffer(f"tokens_{number}", touched, persistent=False)
-        for cut in {one for slices, _ in self._cuts for one in slices}:
+        # Slices in the order in which they are met, beside each other in one matrix.
+        self._slices = list(dict.fromkeys(one for slices, _ in self._cuts for one in slices))
+        matrices = []
+        for cut in self._slices:
             value = bits_to_index(index_labels[:, cut.offset : cut.offset + cut.width])
-            matrix = torch.nn.functional.one_hot(value, 2**cut.width).float()
-            self.register_buffer(self._matrix_name(cut), matrix, persistent=False)
-
-    @staticmethod
-    def _matrix_name(cut: Slice) -> str:
-        return f"marginal_{cut.offset}_{cut.width}"
+            matrices.append(torch.nn.functional.one_hot(value, 2**cut.width).float())
+        self.register_buffer("matrix", torch.cat(matrices, 1), persistent=False)
 
     def forward(self, assignment: Tensor) -> Tensor:
         """Compute the distribution of every symbol.
@@ -82,18 +82,23 @@ class SymbolDistribution(nn.Module):
         Returns:
             [B, S, M] distribution over the MSB-first labels of every symbol.
         """
+        # Of all tokens at once: these are small, and picking tokens first would copy the large distributions.
+        # Labels first and frames last, [labels, N, B], so that products run along rows of frames.
+        marginals = (self.matrix.T @ assignment.flatten(0, 1).T).unflatten(1, assignment.shape[:2])
+        parts = marginals.transpose(1, 2).split([2**cut.width for cut in self._slices])
+        of_slice = dict(zip(self._slices, parts, strict=True))
         groups = []
         for number, (slices, pad_bits) in enumerate(self._cuts):
             tokens = self.get_buffer(f"tokens_{number}")
-            joint = assignment.new_ones(assignment.shape[0], tokens.shape[0], 1)
-            for position, cut in enumerate(slices):
-                marginal = assignment[:, tokens[:, position]] @ self.get_buffer(self._matrix_name(cut))
-                joint = (joint.unsqueeze(-1) * marginal.unsqueeze(-2)).flatten(-2)
+            first, *others = (of_slice[cut].index_select(1, tokens[:, i]) for i, cut in enumerate(slices))
+            joint = first
+            for marginal in others:
+                joint = (joint.unsqueeze(1) * marginal).flatten(0, 1)
             if pad_bits:
-                zeros = joint.new_zeros(*joint.shape, 2**pad_bits - 1)
-                joint = torch.cat([joint.unsqueeze(-1), zeros], -1).flatten(-2)
+                zeros = joint.new_zeros(len(joint), 2**pad_bits - 1, *joint.shape[1:])
+                joint = torch.cat([joint.unsqueeze(1), zeros], 1).flatten(0, 1)
             groups.append(joint)
-        return torch.cat(groups, 1)[:, self.order]
+        return torch.cat(groups, 1).index_select(1, self.order).permute(2, 1, 0)
 
 
 def of_independent_bits(probabilities: Tensor, bits_per_symbol: int) -> Tensor:

@@ -101,8 +101,8 @@ def test_an_llr_of_zero_counts_as_a_zero():
 def test_a_wide_ball_is_the_posterior_mean(size):
     llr, codebook = signals(size)
     wide, mean = decide_of(size, radius=4).hard(llr, codebook), decide_of(size, "mean").hard(llr, codebook)
-    assert torch.equal(wide.posterior, mean.posterior)
-    assert torch.equal(wide.embedding, mean.embedding)
+    torch.testing.assert_close(wide.posterior, mean.posterior, rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(wide.embedding, mean.embedding, rtol=1e-12, atol=1e-15)
 
 
 def test_a_ball_of_one_word_is_the_hard_decision():

@@ -25,4 +25,8 @@ def isolated(seed: int, device: torch.device | None = None) -> Iterator[None]:
 
 def seed_modules(seed: int, *names: str | int) -> None:
     """Set torch's global generators to the stream of that name; only for use inside `isolated`."""
-    torch.manual_seed(stream_seed(seed, *names))
+    number = stream_seed(seed, *names)
+    # Not torch.manual_seed, which looks for more kinds of devices each time than a whole step takes.
+    torch.default_generator.manual_seed(number)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(number)

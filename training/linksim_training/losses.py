@@ -2,12 +2,13 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy, embedding, one_hot
 
 from linksim import Trace
 from linksim.metrics.entropy import entropy
 from linksim_training.build import AnyModel
 from linksim_training.config import TrainConfig
+from linksim_training.distributions import distribution_sums
 from linksim_training.model import Output
 from linksim_training.options.loss_weights import CONSISTENCY_STAGES
 from linksim_training.parts import AnyOutput, Part, parts_of
@@ -16,8 +17,8 @@ from linksim_training.routed_model import RoutedModel, RoutedOutput
 SMOOTHING = 0.1
 """Share of the assignment in the usage of codewords."""
 
-EVEN = ("vq", "entropy")
-"""Terms to which all modes contribute alike."""
+EVEN = ("vq", "vq_entropy", "symbol_entropy")
+"""Sums to which all modes contribute alike."""
 
 
 def loss_terms(
@@ -52,7 +53,8 @@ def frame_sums(
     for part in parts:
         for name, one in _part_sums(part, labels, config, phase).items():
             share = 1 / len(parts) if name in EVEN or name.startswith("consistency") else 1.0
-            sums[name] = sums[name] + share * one if name in sums else share * one
+            own = one if share == 1 else share * one
+            sums[name] = sums[name] + own if name in sums else own
     sums["frames"] = sums["cls"].new_tensor(float(len(labels)))
     if isinstance(output, RoutedOutput):
         assert isinstance(model, RoutedModel)
@@ -75,16 +77,22 @@ def _part_sums(part: Part, labels: Tensor, config: TrainConfig, phase: str) -> d
     assert trace.embedding is not None
     nearest = trace.index if trace.surrogate is None else trace.surrogate.index
     assert nearest is not None
-    codeword = link.codebook[nearest]
+    off = _energy(trace.latents - embedding(nearest, link.codebook))
+    shared = distribution_sums(trace, suffix)
     fixed = None if weight is None else weight.detach()
     parts = {
         "cls": _cross_entropy(output.logits, labels, config, weight),
         "vec": _energy(trace.embedding - trace.latents, fixed),
-        "vq": _energy(trace.latents - codeword.detach()) + _energy(codeword - trace.latents.detach()),
+        # Latents to fixed codewords and codewords to fixed latents: twice one value, each with its gradient.
+        "vq": off + off.detach(),
         "sym": trace.latents.new_tensor(float(len(labels) * link.layout.symbols)),
         "lb": trace.latents.new_zeros(()),
-        "entropy": -_sum(entropy(trace.assignment)) - _sum(entropy(trace.symbol_probabilities)),
-        f"marginal{suffix}": _marginal_source(trace, config).mean(1).sum(0),
+        **shared,
+        f"marginal{suffix}": (
+            shared[f"assignment_usage{suffix}"]
+            if config.marginal_of == "assignment"
+            else _smoothed_usage(trace).mean(1).sum(0)
+        ),
     }
     if phase == "ALIGNMENT":
         parts.update(_consistency_sums(output, config))
@@ -98,8 +106,8 @@ def _part_sums(part: Part, labels: Tensor, config: TrainConfig, phase: str) -> d
 def terms_of(sums: dict[str, Tensor], config: TrainConfig) -> dict[str, Tensor]:
     """The terms from sums over all frames; most are means over frames."""
     frames = sums["frames"]
-    names = ("cls", "vec", "vq", "sym", "lb", "entropy")
-    terms = {name: sums[name] / frames for name in names}
+    terms = {name: sums[name] / frames for name in ("cls", "vec", "vq", "sym", "lb")}
+    terms["entropy"] = -(sums["vq_entropy"] + sums["symbol_entropy"]) / frames
     if "modes chosen" in sums:
         chosen, probable = sums["modes chosen"] / frames, sums["modes probable"] / frames
         terms["lb"] = len(chosen) * (chosen * probable).sum()
@@ -116,16 +124,20 @@ def terms_of(sums: dict[str, Tensor], config: TrainConfig) -> dict[str, Tensor]:
 def total_loss(terms: dict[str, Tensor], config: TrainConfig, epoch: int | None = None) -> Tensor:
     """The classification loss plus the weighted sum of the other terms.
 
+    A term of weight zero counts in value, so that it is noticed if it is not finite, and has no gradient.
+
     Args:
         terms: as `loss_terms` gives them.
         config: their weights.
         epoch: whose warm-up counts; the last if None.
     """
     epoch = config.epochs if epoch is None else epoch
-    return sum(
-        (config.weight(name, epoch) * term for name, term in terms.items() if name not in ("cls", "score")),
-        start=terms["cls"],
-    )
+    loss = terms["cls"]
+    for name, term in terms.items():
+        if name not in ("cls", "score"):
+            weight = config.weight(name, epoch)
+            loss = loss + weight * (term if weight else term.detach())
+    return loss
 
 
 def consistency(output: Output, config: TrainConfig) -> Tensor:
@@ -169,11 +181,9 @@ def _consistency(sums: dict[str, Tensor], config: TrainConfig) -> Tensor:
     return loss
 
 
-def _marginal_source(trace: Trace, config: TrainConfig) -> Tensor:
-    """[B, N, K] distributions over the codebook whose mean is to have a high entropy."""
+def _smoothed_usage(trace: Trace) -> Tensor:
+    """[B, N, K] codewords used, as distributions with the gradient of the assignment."""
     assert trace.assignment is not None
-    if config.marginal_of == "assignment":
-        return trace.assignment
     soft = trace if trace.surrogate is None else trace.surrogate
     assert soft.index is not None
     used = one_hot(soft.index, trace.assignment.shape[-1]).to(trace.assignment.dtype)
@@ -193,13 +203,9 @@ def _cross_entropy(
 
 def _energy(difference: Tensor, weight: Tensor | None = None) -> Tensor:
     """Mean square of each frame, added over the frames."""
-    of_frames = difference.square().flatten(1).mean(1)
-    return (of_frames if weight is None else weight * of_frames).sum()
-
-
-def _sum(values: Tensor) -> Tensor:
-    """Mean of each frame, added over the frames."""
-    return values.flatten(1).mean(1).sum()
+    if weight is None:
+        return difference.square().sum() / difference[0].numel()
+    return (weight * difference.square().flatten(1).mean(1)).sum()
 
 
 def _square(signal: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ class FrameDropout(nn.Module):
         if not self.training or self.source is None:
             return dropout(activations, self.probability, self.training)
         kept = self.source(activations.shape[1:]).to(activations.device) >= self.probability
-        return activations * kept.to(activations.dtype) / (1 - self.probability)
+        return activations * kept.to(activations.dtype).mul_(1 / (1 - self.probability))
 
 
 class Encoder(nn.Module):

@@ -62,7 +62,8 @@ class FrameRandomness:
                 snr = self.snr_db
             return self.link.draw(BLOCK, snr, generator, gumbel=self.gumbel)
 
-        return Draw.cat([self._block("draw", number, block)[part] for number, part in _parts(start, end)])
+        draws = [self._block("draw", number, block)[part] for number, part in _parts(start, end)]
+        return draws[0] if len(draws) == 1 else Draw.cat(draws)
 
     def uniforms(self, name: str, shape: Sequence[int], start: int, end: int) -> Tensor:
         """[end − start, *shape] numbers in [0, 1) of frames `start` to `end`, for a purpose of that name."""
@@ -71,7 +72,8 @@ class FrameRandomness:
             generator = stream(self.seed, *self.key, name, number)
             return torch.rand(BLOCK, *shape, generator=generator, dtype=torch.float32)
 
-        return torch.cat([self._block(name, number, block)[part] for number, part in _parts(start, end)])
+        uniforms = [self._block(name, number, block)[part] for number, part in _parts(start, end)]
+        return uniforms[0] if len(uniforms) == 1 else torch.cat(uniforms)
 
     def _block(self, name: str, number: int, make: Callable[[int], Any]) -> Any:
         """A block, kept until the next one of its name, since batches may be smaller than blocks."""

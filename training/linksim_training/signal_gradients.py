@@ -41,7 +41,7 @@ class SignalGradients:
 
         def catch(gradient: Tensor) -> None:
             real = torch.view_as_real(gradient) if gradient.is_complex() else gradient
-            self._squares[name, mode] = real.detach().double().square().sum()
+            self._squares[name, mode] = _energy(real)
 
         signal.register_hook(catch)
 
@@ -49,8 +49,7 @@ class SignalGradients:
         def catch(gradient: Tensor) -> None:
             # Through the softmax: q·(g − ⟨q, g⟩).
             mean = (assignment * gradient).sum(-1, keepdim=True)
-            logits = assignment * (gradient - mean)
-            self._squares["assignment", mode] = logits.detach().double().square().sum()
+            self._squares["assignment", mode] = _energy((gradient - mean).mul_(assignment))
 
         return catch
 
@@ -64,3 +63,9 @@ class SignalGradients:
             total = world.sums({name: one.cpu() for name, one in squares.items()})
         # Every process sees the loss of all, so its own gradients are that many times too large.
         return {f"gradient_norm_{name}": one.sqrt() / world.size() for name, one in total.items()}
+
+
+def _energy(gradient: Tensor) -> Tensor:
+    """Σ x² of a real tensor, in float64."""
+    flat = gradient.detach().double().flatten()
+    return torch.dot(flat, flat)

@@ -72,11 +72,12 @@ class TrainingStep(nn.Module):
         with randomness.dropout(self.model, frames.start, frames.end):
             output = world.together(lambda: self._transmit(images, labels, frames, randomness, epoch))
         self.signals.watch(output)
-        measured = measured_sums(self.model, output, labels)
+        parts = frame_sums(self.model, output, labels, config, phase)
+        measured = measured_sums(self.model, output, labels, parts)
         if config.codebook_update == "ema":
             assert isinstance(output, Output)
             measured.update(self._codeword_sums(output))
-        parts = {**frame_sums(self.model, output, labels, config, phase), **measured}
+        parts = {**measured, **parts}  # what both have comes with its gradient
         if not frames.counted:
             parts = {name: 0 * part for name, part in parts.items()}
         sums = world.sums(parts)
@@ -89,7 +90,7 @@ class TrainingStep(nn.Module):
             self.failure = nonfinite.output_stage(self.model, output, terms)
         means = {name: sums[name] / (1 if name in CODEWORD_SUMS else sums["frames"]) for name in measured}
         result = {"loss": loss, **terms, **means}
-        self.figures = {name: figure.detach() for name, figure in result.items()}
+        self.figures = {n: one.detach() if one.requires_grad else one for n, one in result.items()}
         return result
 
     def _codeword_sums(self, output: Output) -> dict[str, Tensor]:

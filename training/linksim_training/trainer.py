@@ -209,7 +209,7 @@ class Trainer:
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         norms = {**gradient_norms(model), **self.bare_step.signals.norms()}
-        if not all(bool(torch.isfinite(norm)) for norm in norms.values()):
+        if not all(math.isfinite(float(norm)) for norm in norms.values()):
             stage = nonfinite.gradient_stage(model) or "the link's signals"
             raise nonfinite.diverged(self.epoch, self.batch + 1, "the gradient is", stage)
         if config.clip_norm is not None:
@@ -284,7 +284,6 @@ def gradient_norms(model: AnyModel) -> dict[str, Tensor]:
     norms = {}
     for stage, module in stages.items():
         parameters = module.parameters() if isinstance(module, nn.Module) else ()
-        gradients = [p.grad.flatten() for p in parameters if p.grad is not None]
-        total = torch.cat(gradients).norm() if gradients else torch.zeros(())
-        norms[f"gradient_norm_{stage}"] = total
+        each = [torch.linalg.vector_norm(p.grad) for p in parameters if p.grad is not None]
+        norms[f"gradient_norm_{stage}"] = torch.stack(each).norm() if each else torch.zeros(())
     return norms
