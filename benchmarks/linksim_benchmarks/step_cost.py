@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from linksim import LinkConfig, checks
+from linksim.config import Backend
 from linksim.seeds import stream, stream_seed
 from linksim_training import TrainConfig, build_model
 from linksim_training.devices import make_fabric
@@ -44,6 +45,7 @@ class StepSizes:
     tokens: int = 16
     codebook_size: int = 64
     bits_per_symbol: int = 4
+    backend: Backend = "sionna"
 
     def __post_init__(self) -> None:
         checks.whole("batch_size", self.batch_size, 1)
@@ -53,7 +55,10 @@ class StepSizes:
     def link(self) -> LinkConfig:
         """The link of these sizes."""
         return LinkConfig(
-            tokens=self.tokens, codebook_size=self.codebook_size, bits_per_symbol=self.bits_per_symbol
+            tokens=self.tokens,
+            codebook_size=self.codebook_size,
+            bits_per_symbol=self.bits_per_symbol,
+            backend=self.backend,
         )
 
     def batch(self, seed: int) -> tuple[Tensor, Tensor]:

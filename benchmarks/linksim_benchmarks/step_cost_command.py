@@ -9,6 +9,7 @@ from rich.table import Table
 
 from linksim import checks, files, provenance
 from linksim.arguments import parse
+from linksim.config import Backend
 from linksim.console import console, progress_on, table_of
 from linksim_benchmarks.link_cost import BASE, VARIED, growth_rows
 from linksim_benchmarks.step_cost import WARM_UP, StepSizes, memory_rows, step_settings, time_rows
@@ -32,6 +33,8 @@ class StepCostOptions:
     """Images per step."""
     gradient: Gradient = "mixed"
     """Backward pass of phase 2."""
+    backend: Backend = "sionna"
+    """What computes LLRs."""
     memory: bool = False
     """Also measure memory, each phase in a process of its own."""
     growth: bool = False
@@ -59,12 +62,13 @@ def main(arguments: Sequence[str]) -> None:
     files.check_writable(options.json)
     checks.whole("--steps", options.steps, 2)
     checks.whole("--seed", options.seed, 0)
-    small = StepSizes(batch_size=options.batch_size)
+    small = StepSizes(batch_size=options.batch_size, backend=options.backend)
     large = StepSizes(
         batch_size=options.frames,
         tokens=options.tokens,
         codebook_size=options.codebook_size,
         bits_per_symbol=options.bits_per_symbol,
+        backend=options.backend,
     )
     settings = {"gradient": options.gradient}
     target = console(options.quiet)
@@ -88,7 +92,7 @@ def main(arguments: Sequence[str]) -> None:
         target.print(_growth_table(growth))
     if options.json is not None:
         configuration = {"steps": options.steps, "time": asdict(small), "memory": asdict(large), **settings}
-        card = provenance.card(options.seed, "sionna", configuration)
+        card = provenance.card(options.seed, options.backend, configuration)
         files.write_json(options.json, {"rows": rows, "memory": memory, "growth": growth, "provenance": card})
         target.print(f"Written: {options.json}")
 

@@ -7,9 +7,10 @@
 
    Let c be the level nearest to y and u = y - c. The weights exp(-(g*(g + 2*u))*s), g = c - A, are those of all
    levels relative to c; all bits share them. The levels with the bit value of c hold the weight 1 of c itself, so
-   their sum is safe at every SNR. The sum of the others may underflow. Where the nearest of them is more than DEEP
-   nats away, only the nearest one on either side of y counts: at distance |v| + 1, and, if the run of equal bits
-   around y, `run` wide, is not an outermost one, at distance run - |v| + 1. */
+   their sum is safe at every SNR. The sum of the others may underflow, though late, since all weights are scaled by
+   2^SCALE_BITS. Where the nearest of them is more than DEEP nats away, only the nearest one on either side of y
+   counts: at distance |v| + 1, and, if the run of equal bits around y, `run` wide, is not an outermost one, at
+   distance run - |v| + 1. */
 
 #include <stdint.h>
 #include <string.h>
@@ -26,7 +27,9 @@
 #endif
 #define PAIRS (WIDTH / 2)
 #define MOST_LEVELS 32
-#define DEEP 60.0f
+#define DEEP 120.0f
+#define SCALE_BITS 100
+#define SCALE 0x1p100f
 #define LEAST_EXPONENT -115.0f
 #define LOG2_E 1.44269504f
 #define LARGEST 3e38f
@@ -50,7 +53,7 @@ INLINE vf smaller(vf x, vf y) { return choose(x < y, x, y); }
 INLINE vf load(const float *from) { vf x; memcpy(&x, from, sizeof x); return x; }
 INLINE void store(float *to, vf x) { memcpy(to, &x, sizeof x); }
 
-/* 2^x for x <= 0, at least 2^-115; relative error below 1e-5 at -115 and 3e-7 near 0, where it counts. Adding
+/* 2^x for x <= 100, at least 2^-115; relative error below 1e-5 at -115 and 3e-7 near 0, where it counts. Adding
    1.5 * 2^23 rounds to a whole number. */
 INLINE vf power_of_two(vf x)
 {
@@ -108,7 +111,7 @@ INLINE Dimension dimension(const int n, const int app, vf y, vf s)
     if (app) {
         UNROLL for (int i = 0; i < levels; i++) {
             vf g = d.c - (float)(2 * i - levels + 1);
-            d.weight[i] = power_of_two((g * (g + (d.u + d.u))) * bits);
+            d.weight[i] = power_of_two((g * (g + (d.u + d.u))) * bits + (float)SCALE_BITS);
         }
     }
     return d;
@@ -166,7 +169,7 @@ INLINE void dimension_llr(const int n, const int app, vf y, vf s, vf *llr)
         vf size = b.near;
         if (app) {
             Sums sums = sums_of(n, j, b.one, d.weight);
-            vf other = choose(b.deep, b.other_weight + 1.0f, sums.other);
+            vf other = choose(b.deep, (b.other_weight + 1.0f) * SCALE, sums.other);
             size = choose(b.deep, b.near, all(0)) + (logarithm(sums.own) - logarithm(other));
         }
         /* 0 * y hands on what is not a number. */

@@ -44,7 +44,7 @@ def test_an_ideal_transmitter_has_no_error_vector(model, images, labels):
 
 
 def test_decoder(model, images, labels):
-    coded = with_link(model, code="ldpc", crc="CRC16", bp_iterations=5)
+    coded = with_link(model, code="ldpc", crc="CRC16", bp_iterations=20)
     report = report_of(coded, images[:20], labels[:20])
     assert report.value(10.0, "hard_frame_errors_detected") == 0
     assert report.value(10.0, "information_llr_sign_disagreement") == 0  # straight-through sends the same

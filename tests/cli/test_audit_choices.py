@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from linksim.cli import main
 from linksim_training import load_data
@@ -146,8 +147,13 @@ def compared(finished, other, small, tmp_path_factory):
 
 
 def test_without_ties_the_images_that_both_sent_are_compared(finished, other, small, tmp_path):
-    """Each checkpoint leaves out images of its own."""
-    words = [finished.checkpoint, other, "--dataset", small, "--snr-db", 12, "--leave-out-ties"]
+    """Each checkpoint leaves out images of its own: one of them those near a codeword that is there twice."""
+    content = torch.load(other, weights_only=True)
+    codebook = content["model_state_dict"]["transceiver_dig.codebook"]
+    codebook[1] = codebook[0]
+    twice = tmp_path / "twice.pt"
+    torch.save(content, twice)
+    words = [finished.checkpoint, twice, "--dataset", small, "--snr-db", 12, "--leave-out-ties"]
     content = run(tmp_path / "out", *words).content
     first, second = (one["images_left_out"] for one in content["checkpoints"])
     assert first != second

@@ -46,7 +46,7 @@ def test_memory_stays(name, render_mode, count, steps):
 
     tracemalloc.start()
     try:
-        play(10)
+        play(max(60, steps // 2))  # what is kept for later, as of schemes, grows for a while
         before = held()
         play(steps)
         after = held()

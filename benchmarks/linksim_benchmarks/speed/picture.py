@@ -69,7 +69,7 @@ def _draw(axes: Axes, rows: Rows, subjects: Sequence[str]) -> None:
         axes.bar(place, row["mbit_per_s"], each, hatch=hatch, linewidth=0.6, facecolor=inside, edgecolor=edge)
         axes.vlines(place, row["low"], row["high"], color="black", linewidth=0.8)
         axes.annotate(
-            f"{row['mbit_per_s']:.3g}",
+            _plain(row["mbit_per_s"]),
             (place, row["high"]),
             (0, 2),
             textcoords="offset points",
@@ -80,7 +80,12 @@ def _draw(axes: Axes, rows: Rows, subjects: Sequence[str]) -> None:
         )
     axes.set_yscale("log")
     ends = np.array([[row["low"], row["high"]] for row in rows])
-    axes.set_ylim(0.5 * ends.min(), 8 * ends.max())
+    axes.set_ylim(0.5 * ends.min(), 12 * ends.max())
     axes.set_xticks(range(len(widths)), [f"{2**width}-QAM" for width in widths])
     axes.grid(axis="x", visible=False)
     axes.set_ylabel("Mbit/s")
+
+
+def _plain(rate: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{rate:.0f}" if rate >= 100 else f"{rate:.3g}"
