@@ -53,12 +53,12 @@ INLINE vf smaller(vf x, vf y) { return choose(x < y, x, y); }
 INLINE vf load(const float *from) { vf x; memcpy(&x, from, sizeof x); return x; }
 INLINE void store(float *to, vf x) { memcpy(to, &x, sizeof x); }
 
-/* 2^x for x <= 100, at least 2^-115; relative error below 1e-5 at -115 and 3e-7 near 0, where it counts. Adding
-   1.5 * 2^23 rounds to a whole number. */
-INLINE vf power_of_two(vf x)
+/* 2^(x + scale) for x <= 0, at least 2^-115; relative error below 1e-5 at the least and 3e-7 near x = 0, where it
+   counts. Adding 1.5 * 2^23 rounds to a whole number; `scale` goes to the exponent, lest it be rounded with x. */
+INLINE vf power_of_two(vf x, const int scale)
 {
-    const vf magic = all(12582912.0f);
-    vf t = larger(x, all(LEAST_EXPONENT));
+    const vf magic = all(12582912.0f + scale);
+    vf t = larger(x, all(LEAST_EXPONENT - scale));
     vf shifted = t + magic;
     vf f = t - (shifted - magic);
     vf p = all(1.32647e-3f) * f + 9.67151e-3f;
@@ -111,7 +111,7 @@ INLINE Dimension dimension(const int n, const int app, vf y, vf s)
     if (app) {
         UNROLL for (int i = 0; i < levels; i++) {
             vf g = d.c - (float)(2 * i - levels + 1);
-            d.weight[i] = power_of_two((g * (g + (d.u + d.u))) * bits + (float)SCALE_BITS);
+            d.weight[i] = power_of_two((g * (g + (d.u + d.u))) * bits, SCALE_BITS);
         }
     }
     return d;
@@ -137,7 +137,7 @@ INLINE Bit bit_of(const int n, const int app, const int j, const Dimension *d, v
     b.inner = b.deep & (magnitude(d->y) < (float)(levels - levels / (1 << j)));
     if (app && j) {
         vf difference = (run + 2.0f) * (run - (a + a)) * d->s;
-        b.other_weight = choose(b.inner, power_of_two(difference * -LOG2_E), all(0));
+        b.other_weight = choose(b.inner, power_of_two(difference * -LOG2_E, 0), all(0));
     }
     return b;
 }
