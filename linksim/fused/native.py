@@ -48,7 +48,7 @@ def library() -> ctypes.CDLL | None:
         return _load(compiled())
     except (CompilationError, OSError) as error:
         warnings.warn(
-            f"backend 'fused' runs without compiled loops, with the same LLRs, 5 to 80 times slower: {error}",
+            f"backend 'fused' runs without compiled loops, with the same LLRs, 2 to 30 times slower: {error}",
             RuntimeWarning,
             stacklevel=3,
         )
