@@ -102,6 +102,11 @@ class Modem:
         """
         return self._mapper(sionna_bridge.precision_of(dtype), torch.device(device)).constellation()
 
+    def amplitudes(self, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """[2^(m/2)] amplitudes of one dimension of square QAM, in the order of the labels of its bits."""
+        precision = sionna_bridge.precision_of(dtype)
+        return _amplitudes(self.bits_per_symbol, precision, sionna_bridge.device_name(device))
+
     def _mapper(self, precision: sionna_bridge.Precision, device: torch.device) -> sionna_bridge.Mapper:
         name = sionna_bridge.device_name(device)
         return sionna_bridge.mapper(self._points, self.bits_per_symbol, precision, name)
@@ -188,8 +193,7 @@ class Modem:
             library = certificate.certified(m, method)
             if library is not None:
                 return compiled_demodulate(library, received, variance, m, method)
-        precision = sionna_bridge.precision_of(received.dtype)
-        amplitudes = _amplitudes(m, precision, sionna_bridge.device_name(received.device))
+        amplitudes = self.amplitudes(received.dtype, received.device)
         return separable_qam.demodulate(received, variance, amplitudes, method, prior)
 
     def _prior_of(self, prior: Tensor, received: Tensor) -> Tensor:

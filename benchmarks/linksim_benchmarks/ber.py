@@ -86,6 +86,14 @@ class Point:
         """
         return self.channel in ("awgn", "bsc") and self.coding.code == "none"
 
+    @property
+    def ideal(self) -> bool:
+        """Whether there is neither a code, nor a finite word or an amplifier, nor a channel badly known."""
+        hardware = self.hardware
+        parts = (hardware.dac_bits, hardware.pa_backoff_db, hardware.adc_bits, hardware.llr_bits)
+        known = not self.channel_options.csi_error
+        return self.coding.code == "none" and known and all(part is None for part in parts)
+
     def content(self) -> dict[str, Any]:
         """What identifies the point: not which path is evaluated on it, nor what computes its LLRs."""
         return {name: value for name, value in asdict(self).items() if name not in ("paths", "backend")}
@@ -124,14 +132,12 @@ class Point:
             errors = fused_chain.count_frames(self, frames, generator).numpy()
             return {"frames": frames, "backend": "fused", "hard": FrameErrors(errors).sums()}
         found = {path: one.sums() for path, one in transmit(self, frames, generator).items()}
-        modem = Modem(self.bits_per_symbol, self.demapper, self.backend, modulation=self.modulation)
-        return {"frames": frames, "backend": modem.backend, **found}
+        backend = _link(self.config(), threading.get_ident()).modem.backend
+        return {"frames": frames, "backend": backend, **found}
 
     def theory(self) -> float | None:
         """Bit error rate from theory; None with a code, finite words or imperfect channel knowledge."""
-        hardware = self.hardware
-        parts = (hardware.dac_bits, hardware.pa_backoff_db, hardware.adc_bits, hardware.llr_bits)
-        if self.coding.code != "none" or self.channel_options.csi_error or any(p is not None for p in parts):
+        if not self.ideal:
             return None
         return bit_error_rate(
             self.modulation,

@@ -21,7 +21,7 @@ from linksim_benchmarks import output
 from linksim_benchmarks.ber import CHUNK_BITS, FRAME_BITS, PATHS, Point, modulation_name
 from linksim_benchmarks.ber_rows import points_of
 from linksim_benchmarks.ber_rows import rows as ber_rows
-from linksim_benchmarks.montecarlo.stop import StopRule
+from linksim_benchmarks.montecarlo.engine import counted
 from linksim_benchmarks.montecarlo.work import Sweep
 from linksim_benchmarks.pictures.ber import ber_figure
 from linksim_benchmarks.pictures.curves import BerSweep
@@ -117,13 +117,6 @@ def points(options: BerOptions) -> list[Point]:
     return list(dict.fromkeys(found))
 
 
-def planned_bits(grid: Sequence[Point], rule: StopRule) -> float:
-    """Information bits that a sweep is likely to need."""
-    needed = rule.needed_errors()
-    rates = [point.expected_rate() for point in grid]
-    return sum(min(rule.max_bits, needed / rate) if needed and rate else rule.max_bits for rate in rates)
-
-
 def main(arguments: Sequence[str]) -> None:
     """Serve `linksim ber`."""
     options = parse(BerOptions, arguments, "ber")
@@ -134,10 +127,12 @@ def main(arguments: Sequence[str]) -> None:
         checks.real("--target-ber", options.target_ber, least=0, most=1)
     rule = options.sweep.rule(int(checks.real("--max-bits", most, least=1, most=1e12)), options.target_ber)
     grid = points(options)
-    if options.backend == "auto" and planned_bits(grid, rule) >= LARGE_BITS:
-        grid = [replace(point, backend="fused") for point in grid]
     settings = {"chunk_bits": CHUNK_BITS, "paths": sorted(set(options.paths)), "bits": "packed"}
     sweep = Sweep("ber", grid, options.seed, settings)
+    if options.backend == "auto":
+        planned = sum(state.remaining_bits() for state in counted(sweep, rule).states)
+        if planned >= LARGE_BITS:
+            sweep = replace(sweep, points=[replace(point, backend="fused") for point in grid])
     target = console(options.quiet)
     folder = folder_of(options.out, USUAL_FOLDER, "ber.sqlite", sweep)
     store = folder / "ber.sqlite"

@@ -18,16 +18,12 @@ CHANNELS = ("awgn", "rayleigh", "rayleigh-fast", "rician", "rician-fast")
 
 def is_plain(point: Point) -> bool:
     """Whether nothing but square QAM, a channel known to the receiver and a demapper is between the bits."""
-    hardware = point.hardware
-    parts = (hardware.dac_bits, hardware.pa_backoff_db, hardware.adc_bits, hardware.llr_bits)
     return (
-        point.backend == "fused"
+        point.ideal
+        and point.backend == "fused"
         and point.modulation == "qam"
         and point.channel in CHANNELS
-        and point.coding.code == "none"
         and point.coding.crc == "none"
-        and not point.channel_options.csi_error
-        and all(part is None for part in parts)
         and point.paths == ("hard",)
         and point.frame_bits % point.bits_per_symbol == 0
     )

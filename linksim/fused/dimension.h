@@ -33,6 +33,7 @@
 #define LEAST_EXPONENT -115.0f
 #define LOG2_E 1.44269504f
 #define LARGEST 3e38f
+#define ROUNDING 12582912.0f /* 1.5 * 2^23 */
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 32")
 
@@ -57,7 +58,7 @@ INLINE void store(float *to, vf x) { memcpy(to, &x, sizeof x); }
    counts. Adding 1.5 * 2^23 rounds to a whole number; `scale` goes to the exponent, lest it be rounded with x. */
 INLINE vf power_of_two(vf x, const int scale)
 {
-    const vf magic = all(12582912.0f + scale);
+    const vf magic = all(ROUNDING + scale);
     vf t = larger(x, all(LEAST_EXPONENT - scale));
     vf shifted = t + magic;
     vf f = t - (shifted - magic);
@@ -102,7 +103,7 @@ INLINE Dimension dimension(const int n, const int app, vf y, vf s)
     const int levels = 1 << n;
     Dimension d = {.y = y, .s = s};
     /* Rounded to the nearest odd number within the constellation. */
-    const vf magic = all(12582912.0f);
+    const vf magic = all(ROUNDING);
     vf bits = s * -LOG2_E;
     vf within = larger(smaller(y, all(levels - 1)), all(1 - levels));
     vf half = (within - 1.0f) * 0.5f;
@@ -119,7 +120,7 @@ INLINE Dimension dimension(const int n, const int app, vf y, vf s)
 
 /* A bit: which side of it y is on, and how far the nearest level of the other side is. */
 typedef struct {
-    vf v, distance, other_distance, near, other_weight;
+    vf distance, other_distance, near, other_weight;
     vi one, deep, inner;
 } Bit;
 
@@ -127,7 +128,7 @@ INLINE Bit bit_of(const int n, const int app, const int j, const Dimension *d, v
 {
     const int levels = 1 << n;
     const float run = 2.0f * levels / (1 << j);
-    Bit b = {.v = v, .one = v > 0};
+    Bit b = {.one = v > 0};
     vf a = magnitude(v), u = magnitude(d->u);
     b.distance = a + 1.0f;
     b.near = ((b.distance - u) * (b.distance + u)) * d->s;
@@ -142,7 +143,7 @@ INLINE Bit bit_of(const int n, const int app, const int j, const Dimension *d, v
     return b;
 }
 
-/* Sums over the levels on the side of y and on the other one, of weight * g^power-like moments. */
+/* Sums of terms over the levels with the bit value of c, and over the others. */
 typedef struct {
     vf own, other;
 } Sums;

@@ -1,6 +1,5 @@
 """LLRs of square QAM as the modem computes them, with their gradient in closed form."""
 
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -47,8 +46,8 @@ class _QamLlr(torch.autograd.Function):
         modem: Modem = ctx.modem
         width = modem.bits_per_symbol // 2
         parts = torch.view_as_real(received)
-        amplitudes = _amplitudes(modem.bits_per_symbol, parts.dtype, parts.device)
-        levels = amplitudes.view(*amplitudes.shape, *(1,) * parts.dim())
+        # Each bit of a label of this dimension an axis.
+        levels = modem.amplitudes(parts.dtype, parts.device).view(*(2,) * width, *(1,) * parts.dim())
         variance = noise_variance.clamp_min(LEAST_VARIANCE).unsqueeze(-1)
         exponents = (parts - levels).square_().div_(-variance)
         of_bits = gradients[0].unflatten(-1, (-1, width, 2))
@@ -59,16 +58,6 @@ class _QamLlr(torch.autograd.Function):
             zero, one = _mean_level(by_bit, own_levels, modem.demapper)
             total += of_bits[..., bit, :] * (one - zero)
         return torch.view_as_complex(total.mul_(2 / variance)), None, None
-
-
-# Kept amplitudes outlive their first use: made in inference mode, they must serve training too.
-@lru_cache(maxsize=64)
-@torch.inference_mode(False)
-def _amplitudes(bits_per_symbol: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """[2, …, 2] amplitudes of one dimension of square QAM, each of its label's bits an axis."""
-    points = Modem(bits_per_symbol).constellation(dtype, device).real
-    # The bits of the other dimension choose among points of one amplitude.
-    return points.reshape((2,) * bits_per_symbol)[(slice(None), 0) * (bits_per_symbol // 2)].clone()
 
 
 def _mean_level(exponents: Tensor, levels: Tensor, demapper: str) -> Tensor:

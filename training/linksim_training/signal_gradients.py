@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from linksim.stages.softmax import gradient_of_logits
 from linksim_training import world
 from linksim_training.model import Output
 from linksim_training.parts import AnyOutput
@@ -47,9 +48,7 @@ class SignalGradients:
 
     def _catcher_of_logits(self, mode: int, assignment: Tensor) -> Callable[[Tensor], None]:
         def catch(gradient: Tensor) -> None:
-            # Through the softmax: q·(g − ⟨q, g⟩).
-            mean = (assignment * gradient).sum(-1, keepdim=True)
-            self._squares["assignment", mode] = _energy((gradient - mean).mul_(assignment))
+            self._squares["assignment", mode] = _energy(gradient_of_logits(assignment, gradient))
 
         return catch
 

@@ -6,8 +6,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from linksim_benchmarks.speed.peers.distribution import require
-from linksim_benchmarks.speed.processes import ProcessChain, worker_command
+from linksim_benchmarks.speed.peers.distribution import side_by_side
 from linksim_benchmarks.speed.subject import Case, Subject
 
 SIZES = (240,)
@@ -34,10 +33,4 @@ def counter(case: Case, threads: int, seed: int) -> tuple[str, Callable[[int], i
     return version("scikit-commpy"), batch
 
 
-def _open(case: Case, threads: int, seed: int) -> ProcessChain:
-    require("scikit-commpy")
-    commands = [worker_command("commpy", case, 1, seed + lane) for lane in range(threads)]
-    return ProcessChain(commands, SIZES)
-
-
-COMMPY = Subject("commpy", (_open,), demappers=("app",))
+COMMPY = Subject("commpy", (side_by_side("commpy", "scikit-commpy", SIZES),), demappers=("app",))

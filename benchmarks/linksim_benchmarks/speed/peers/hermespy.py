@@ -6,8 +6,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from linksim_benchmarks.speed.peers.distribution import require
-from linksim_benchmarks.speed.processes import ProcessChain, worker_command
+from linksim_benchmarks.speed.peers.distribution import side_by_side
 from linksim_benchmarks.speed.subject import Case, Subject
 
 SIZES = (2_400, 12_000, 60_000, 240_000)
@@ -34,10 +33,6 @@ def counter(case: Case, threads: int, seed: int) -> tuple[str, Callable[[int], i
     return version("hermespy"), batch
 
 
-def _open(case: Case, threads: int, seed: int) -> ProcessChain:
-    require("hermespy")
-    commands = [worker_command("hermespy", case, 1, seed + lane) for lane in range(threads)]
-    return ProcessChain(commands, SIZES)
-
-
-HERMESPY = Subject("hermespy", (_open,), demappers=("maxlog",), widths=(2, 4, 6, 8))
+HERMESPY = Subject(
+    "hermespy", (side_by_side("hermespy", "hermespy", SIZES),), demappers=("maxlog",), widths=(2, 4, 6, 8)
+)

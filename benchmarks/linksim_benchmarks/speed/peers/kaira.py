@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import torch
 
-from linksim_benchmarks.speed.peers.distribution import require
+from linksim_benchmarks.speed.peers.distribution import require, side_by_side
 from linksim_benchmarks.speed.processes import ProcessChain, worker_command
 from linksim_benchmarks.speed.subject import Case, Subject
 
@@ -40,9 +40,6 @@ def _together(case: Case, threads: int, seed: int) -> ProcessChain:
     return ProcessChain([worker_command("kaira", case, threads, seed)], SIZES, threads)
 
 
-def _side_by_side(case: Case, threads: int, seed: int) -> ProcessChain:
-    require("pykaira")
-    return ProcessChain([worker_command("kaira", case, 1, seed + lane) for lane in range(threads)], SIZES)
-
-
-KAIRA = Subject("kaira", (_together, _side_by_side), demappers=("maxlog",), widths=(2, 4, 6, 8))
+KAIRA = Subject(
+    "kaira", (_together, side_by_side("kaira", "pykaira", SIZES)), demappers=("maxlog",), widths=(2, 4, 6, 8)
+)
