@@ -44,6 +44,8 @@ COMMANDS = {
         "linksim_benchmarks.sweep_cost_command:main",
         "time of a sweep's engine over a bare loop, and in several processes",
     ),
+    "export": ("linksim_benchmarks.export.command:main", "deployment bundle that runs without PyTorch"),
+    "run-bundle": ("linksim.deploy.command:main", "run a deployment bundle on images or received symbols"),
     "step-cost": ("linksim_benchmarks.step_cost_command:main", "time and memory of a training step"),
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,6 +46,36 @@ def whole(path: str | Path, replace: bool = True) -> Iterator[Path]:
         raise
     finally:
         aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: str | Path, replace: bool = False) -> Iterator[Path]:
+    """Give an empty folder to fill beside the target; at the end without an error, rename it to the target.
+
+    Args:
+        path: the target.
+        replace: whether to take the place of a folder that stands there by then, with all its content.
+
+    Raises:
+        FileExistsError: at the end, if something does and it is not to be replaced.
+        OSError: if it cannot be written.
+    """
+    target = Path(path).absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside, old = (target.with_name(f".{os.getpid()}.{kind}.{target.name}") for kind in ("new", "old"))
+    aside.mkdir()
+    try:
+        yield aside
+        if target.exists() and (not replace or not target.is_dir()):
+            raise FileExistsError(f"{path} exists already")
+        if target.exists():
+            target.rename(old)
+        aside.rename(target)
+    finally:
+        if old.exists() and not target.exists():  # the new folder did not make it
+            old.rename(target)
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def check_writable(*paths: str | Path | None) -> None:

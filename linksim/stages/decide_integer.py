@@ -42,10 +42,13 @@ class IntegerArithmetic:
         most = 2 ** (self.codebook_bits - 1) - 1
         return torch.exp2((largest / most).log2().ceil())
 
+    def stored(self, codebook: Tensor) -> Tensor:
+        """[K, D] words of the codebook, whole numbers in float64."""
+        return (codebook.detach().double() / self.codebook_step(codebook)).round()
+
     def codewords(self, codebook: Tensor) -> Tensor:
         """[K, D] stored codebook in the units of the codebook, with its gradient."""
-        step = self.codebook_step(codebook)
-        stored = (codebook.detach().double() / step).round() * step
+        stored = self.stored(codebook) * self.codebook_step(codebook)
         return stored.to(codebook.dtype) + gradient_only(codebook)
 
     def mean(

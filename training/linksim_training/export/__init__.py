@@ -1,0 +1,1 @@
+"""Deployment bundles: what `linksim.deploy` runs without PyTorch."""
