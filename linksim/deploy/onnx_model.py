@@ -5,9 +5,8 @@ nor ask for more memory than its manifest suggests. Field numbers are those of o
 """
 
 from linksim import checks
-from linksim.deploy import onnx_shapes, protobuf
-from linksim.deploy.onnx_shapes import Graph, Node
-from linksim.deploy.protobuf import Field, messages, number, numbers, text
+from linksim.deploy.onnx_shapes import Graph, Node, infer, size_of
+from linksim.deploy.protobuf import Field, fields, messages, number, numbers, text
 
 MOST_NODES = 10_000
 MOST_VALUES = 2**26
@@ -34,7 +33,7 @@ def check_model(content: bytes, place: str, inputs: tuple[int, ...]) -> int:
         ValueError: if it is no ONNX model, holds what bundles do not need, or is too large.
     """
     try:
-        graph, name = _graph(protobuf.fields(memoryview(content)))
+        graph, name = _graph(fields(memoryview(content)))
         graph.shapes[name] = (1, *inputs)
         return _walk(graph)
     except (ValueError, LookupError, OverflowError) as error:
@@ -99,7 +98,7 @@ def _constant(graph: Graph, name: str, tensor: dict[int, list[Field]]) -> None:
     raw = tensor[9][0]
     if isinstance(raw, int) or min(dims, default=1) < 0:
         raise ValueError(f"constant {name} has no shape or no content")
-    if onnx_shapes.size_of(tuple(dims)) * BYTES_OF[kind] != len(raw):
+    if size_of(tuple(dims)) * BYTES_OF[kind] != len(raw):
         raise ValueError(f"constant {name} does not have the size of its shape")
     graph.shapes[name] = tuple(dims)
     if kind == INT64:
@@ -114,8 +113,8 @@ def _walk(graph: Graph) -> int:
     """Follow shapes through the graph; the size of the largest activation."""
     total, largest = 0, 1
     for node in graph.nodes:
-        shape, scratch = onnx_shapes.infer(graph, node)
-        size = max(onnx_shapes.size_of(shape), scratch)
+        shape, scratch = infer(graph, node)
+        size = max(size_of(shape), scratch)
         total, largest = total + size, max(largest, size)
         if total > MOST_VALUES:
             raise ValueError(f"its activations exceed {MOST_VALUES} values for one frame, at {node.operator}")
