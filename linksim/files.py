@@ -54,7 +54,8 @@ def whole_folder(path: str | Path, replace: bool = False) -> Iterator[Path]:
 
     Args:
         path: the target.
-        replace: whether to take the place of a folder that stands there by then, with all its content.
+        replace: whether to take the place of a folder that stands there by then, with all its content; an
+            empty one is replaced anyway.
 
     Raises:
         FileExistsError: at the end, if something does and it is not to be replaced.
@@ -66,7 +67,8 @@ def whole_folder(path: str | Path, replace: bool = False) -> Iterator[Path]:
     aside.mkdir()
     try:
         yield aside
-        if target.exists() and (not replace or not target.is_dir()):
+        empty = target.is_dir() and not any(target.iterdir())
+        if target.exists() and not empty and (not replace or not target.is_dir()):
             raise FileExistsError(f"{path} exists already")
         if target.exists():
             target.rename(old)

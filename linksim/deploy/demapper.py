@@ -39,15 +39,17 @@ class Demapper:
         exponents = -(np.square(distance.real) + np.square(distance.imag)) / variance[..., None]
         gather = _log_sum if self.link.demapper == "app" else _largest
         llr = gather(exponents[..., self._ones]) - gather(exponents[..., self._zeros])
-        return self._quantized(self._strip(llr.reshape(len(llr), -1)))
+        return self._quantized(
+            self._strip(llr.reshape(len(llr), self.layout.symbols * self.layout.bits_per_symbol))
+        )
 
     def _strip(self, llr: np.ndarray) -> np.ndarray:
         """[F, L] from [F, S·m] in the order of transmission: without padding and interleaver."""
         layout = self.layout
         if not layout.interleaved:
             return llr[:, : layout.coded_bits]
-        columns = llr.reshape(-1, layout.symbols, layout.bits_per_symbol)
-        return columns.transpose(0, 2, 1).reshape(len(llr), -1)[:, layout.pad_bits :]
+        columns = llr.reshape(len(llr), layout.symbols, layout.bits_per_symbol)
+        return columns.transpose(0, 2, 1).reshape(llr.shape)[:, layout.pad_bits :]
 
     def _quantized(self, llr: np.ndarray) -> np.ndarray:
         if self.link.llr_bits is None:
