@@ -57,6 +57,7 @@ demo: $(VENV)/.installed  ## train, audit and benchmark a digital semantic link 
 	$(BIN)/linksim audit $(RUN)/checkpoints/best_hard_model.pt --out $(RUN)
 	$(BIN)/linksim ber --max-bits 3e5 --out $(RUN) --overwrite
 	$(BIN)/linksim accuracy $(RUN)/checkpoints/best_hard_model.pt --snr-db -6:16:2 --baselines noiseless separate --out $(RUN) --overwrite
+	$(BIN)/linksim export $(RUN)/checkpoints/best_hard_model.pt --out $(RUN)/bundle --overwrite
 	@echo; echo "Written:"; ls -1 $(RUN)/*.html $(RUN)/*.png $(RUN)/*.json $(RUN)/*.csv $(RUN)/*.jsonl $(RUN)/checkpoints/*.pt | sed 's/^/  /'
 
 lint: $(VENV)/.installed-dev  ## ruff and the type checker

@@ -1,7 +1,9 @@
 """`linksim run-bundle`: a deployment bundle on files of images and recordings of symbols."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,12 +12,15 @@ import tyro
 
 from linksim import checks, files
 from linksim.arguments import parse
+from linksim.config import ARITHMETICS
 from linksim.console import console, table_of
 from linksim.deploy import recordings
 from linksim.deploy.bundle import Bundle, load
 from linksim.deploy.self_test import self_test
 
 SHOWN = 20
+WARM_UP, TIMED = 20, 200
+"""Runs of a single frame before times are taken, and those that are timed."""
 
 
 @dataclass(kw_only=True)
@@ -23,7 +28,8 @@ class RunBundleOptions:
     """Run a deployment bundle; PyTorch is not needed.
 
     With --images, they are encoded, and bits and symbols written to --out. With --symbols, a recording is
-    decoded, and the class of each frame printed. With neither, the bundle runs its own test vectors.
+    decoded, and the class of each frame printed. With neither, the bundle runs its own test vectors, and
+    encoding and decoding of one frame are timed.
     """
 
     bundle: tyro.conf.Positional[Path]
@@ -132,8 +138,32 @@ def _test(bundle: Bundle, options: RunBundleOptions) -> tuple[dict[str, Any], bo
         f"LLRs {test.llr_error:.1g}, embeddings {test.embedding_error:.1g}, logits {test.logit_error:.1g}; "
         f"{test.other_indices} of {test.tokens} tokens of images differ"
     )
+    times = _times(bundle)
+    target.print(
+        f"One frame on one thread, median of {TIMED}: encode {1e3 * times['encode']:.2f} ms, decode "
+        f"{1e3 * times['float']:.2f} ms (float) or {1e3 * times['integer']:.2f} ms (integer)"
+    )
     target.print("Passed." if test.passed else "FAILED: this machine does not do what the link does.")
-    return {**asdict(test), "passed": test.passed}, test.passed
+    return {**asdict(test), "passed": test.passed, "seconds": times}, test.passed
+
+
+def _times(bundle: Bundle) -> dict[str, float]:
+    """Median seconds of encoding one image, and of decoding one frame with either receiver."""
+    image = np.zeros(bundle.manifest.image_shape, np.float32)
+    symbols = bundle.encode(image).symbols
+    times = {"encode": _median(lambda: bundle.encode(image))}
+    for kind in ARITHMETICS:
+        times[kind] = _median(partial(bundle.decode, symbols, 0.1, receiver=kind))
+    return times
+
+
+def _median(run: Callable[[], object]) -> float:
+    seconds = []
+    for _ in range(WARM_UP + TIMED):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds[WARM_UP:]))
 
 
 def _equal(same: bool) -> str:

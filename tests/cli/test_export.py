@@ -27,7 +27,19 @@ def exported(checkpoint, tmp_path_factory):
     """A bundle of the model, with its manifest as JSON."""
     root = tmp_path_factory.mktemp("exported")
     words = ["export", checkpoint, "--out", root / "bundle", "--random-latents", "300"]
-    words += ["--images", "200", "--snr-db", "0", "12", "--llr-bits", "5", "--json", root / "manifest.json"]
+    words += [
+        "--images",
+        "100",
+        "--draws",
+        "2",
+        "--snr-db",
+        "0",
+        "12",
+        "--llr-bits",
+        "5",
+        "--json",
+        root / "manifest.json",
+    ]
     assert main([str(word) for word in [*words, "--quiet"]]) == 0
     return root
 
@@ -37,15 +49,15 @@ def test_the_comparison_stands_in_the_manifest(exported):
     assert manifest == json.loads((exported / "bundle" / "manifest.json").read_text())
     verified = manifest["verification"]
     assert verified["random_latents"] == {"frames": 300, "different_frames": 0}
-    assert verified["latents_of_images"] == {"frames": 200, "different_frames": 0}
-    assert verified["images"]["tokens"] == 200 * 8
+    assert verified["latents_of_images"] == {"frames": 100, "different_frames": 0}
+    assert verified["images"]["tokens"] == 100 * 8
     assert verified["images"]["different_beyond"] == 0
     rows = verified["over_the_air"]
     assert [(row["snr_db"], row["receiver"]) for row in rows] == [
         (snr, kind) for snr in (0.0, 12.0) for kind in ("float", "integer")
     ]
     for row in rows:
-        assert row["images"] == 200
+        assert (row["images"], row["draws"]) == (100, 2)
         assert row["low"] <= row["difference"] <= row["high"]
         if row["receiver"] == "float":
             assert row["different_class"] == 0

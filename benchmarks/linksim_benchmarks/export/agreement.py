@@ -11,7 +11,7 @@ from linksim import Draw, Trace
 from linksim.config import ARITHMETICS
 from linksim.deploy import Bundle
 from linksim.evaluation import evaluating
-from linksim.metrics.intervals import newcombe_paired
+from linksim.metrics.intervals import newcombe_paired, ratio
 from linksim.seeds import stream
 from linksim_training.export.vectors import heard
 from linksim_training.model import SemanticModel
@@ -90,28 +90,30 @@ def class_rows(
     images: Tensor,
     labels: Tensor,
     snr_db: Sequence[float],
+    draws: int,
     seed: int,
     report: Report,
 ) -> list[dict[str, Any]]:
     """Accuracy of the link and of both receivers of a bundle on the same received symbols.
 
     Returns:
-        a row per Es/N0 and receiver: images, correct of the link and of the receiver, images classified
-        otherwise than by the link, and the paired difference of the accuracies with its 95 % interval.
+        a row per Es/N0 and receiver: images, transmissions of each, correct ones of the link and of the
+        receiver, those classified otherwise than by the link, and the paired difference of the accuracies
+        with its 95 % interval, images being independent.
     """
     rows = []
     for snr in snr_db:
         generator = stream(seed, "air", repr(snr))
         outcomes: dict[str, list[Tensor]] = {name: [] for name in ("link", *ARITHMETICS)}
         with evaluating(model):
-            for part in images.split(FRAMES_AT_ONCE):
+            for part in images.split(FRAMES_AT_ONCE) * draws:
                 draw = model.link.draw(len(part), snr, generator)
                 output = model(part, draw)
                 outcomes["link"].append(output.logits.argmax(-1))
                 for kind in ARITHMETICS:
                     outcomes[kind].append(_labels(model, bundle, output.trace, draw, kind))
                 report(len(part))
-        decided = {name: torch.cat(parts) for name, parts in outcomes.items()}
+        decided = {name: torch.cat(parts).view(draws, -1) for name, parts in outcomes.items()}
         rows += [
             {"snr_db": snr, **_row(kind, decided["link"], decided[kind], labels)} for kind in ARITHMETICS
         ]
@@ -147,21 +149,30 @@ def _labels(model: SemanticModel, bundle: Bundle, trace: Trace, draw: Draw, kind
 
 
 def _row(kind: str, link: Tensor, own: Tensor, labels: Tensor) -> dict[str, Any]:
+    """Classes [draws, images] of the link and of a receiver beside the labels [images]."""
     first, second = own == labels, link == labels
-    both, neither = int((first & second).sum()), int((~first & ~second).sum())
-    only_own, only_link = int((first & ~second).sum()), int((second & ~first).sum())
-    difference, low, high = newcombe_paired(both, only_own, only_link, neither)
+    difference, low, high = _difference(first, second)
     return {
         "receiver": kind,
         "images": len(labels),
+        "draws": len(own),
         "correct_link": int(second.sum()),
         "correct": int(first.sum()),
         "different_class": int((own != link).sum()),
-        "accuracy": int(first.sum()) / len(labels),
+        "accuracy": int(first.sum()) / own.numel(),
         "difference": difference,
         "low": low,
         "high": high,
     }
+
+
+def _difference(first: Tensor, second: Tensor) -> tuple[float, float, float]:
+    """Difference of two accuracies over the same transmissions [draws, images], with its interval."""
+    if len(first) > 1:
+        gained = (first.double() - second.double()).mean(0)
+        return ratio(gained.numpy(), torch.ones_like(gained).numpy())
+    both, neither = int((first & second).sum()), int((~first & ~second).sum())
+    return newcombe_paired(both, int((first & ~second).sum()), int((second & ~first).sum()), neither)
 
 
 def _silent(model: SemanticModel, frames: int) -> Draw:

@@ -57,6 +57,8 @@ class ExportOptions:
     snr_db: tuple[str, ...] = ()
     """Es/N0 in dB at which classes are compared: numbers, or ranges from:to:step with the end included; by
     default 0, 8 and 14."""
+    draws: int = 1
+    """Transmissions of every image at every SNR."""
     dataset: str | None = None
     """Data set whose test images are sent; that of the training by default."""
     overwrite: bool = False
@@ -75,6 +77,7 @@ def main(arguments: Sequence[str]) -> None:
     snr_db = list(dict.fromkeys(numbers("--snr-db", options.snr_db or ("0", "8", "14"))))
     checks.whole("--random-latents", options.random_latents, 1, LARGEST_LATENT_COUNT)
     checks.whole("--images", options.images, 2)
+    checks.whole("--draws", options.draws, 1)
     checks.whole("--seed", options.seed, 0)
     check_target(options.out, options.overwrite)
     files.check_writable(options.out / "manifest.json", options.json)
@@ -110,7 +113,7 @@ def _words(checkpoint: Checkpoint, options: IntegerReceiverOptions) -> WordLengt
 def _about(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
     """What the manifest says of the training."""
     held = checkpoint.metadata
-    names = ("data", "snr_db", "epoch", "options", "soft_accuracy", "hard_accuracy")
+    names = ("data", "snr_db", "epoch", "options", "val")
     return {
         "checkpoint": path.name,
         "checkpoint_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -135,14 +138,15 @@ def _verified(
     bundle, model = load(folder), checkpoint.model
     tested = self_test(bundle)
     images, labels = data.x_test[: options.images], data.y_test[: options.images]
-    task = progress.add_task("Compare", total=options.random_latents + len(images) * (1 + len(snr_db)))
+    frames = options.random_latents + len(images) * (1 + len(snr_db) * options.draws)
+    task = progress.add_task("Compare", total=frames)
 
     def report(frames: int) -> None:
         progress.advance(task, frames)
 
     random = agreement.random_agreement(model, bundle, options.random_latents, options.seed, report)
     equal, encoded = agreement.image_agreement(model, bundle, images, report)
-    rows = agreement.class_rows(model, bundle, images, labels, snr_db, options.seed, report)
+    rows = agreement.class_rows(model, bundle, images, labels, snr_db, options.draws, options.seed, report)
     wrong = random.different_frames + equal.different_frames + encoded.different_beyond
     if wrong or not tested.passed:
         raise ValueError(
@@ -167,7 +171,7 @@ def _show(content: dict[str, Any], target: Console) -> None:
     columns = (
         "Es/N0 (dB)",
         "receiver",
-        "images",
+        "sent",
         "link (%)",
         "bundle (%)",
         "other class",
@@ -177,8 +181,8 @@ def _show(content: dict[str, Any], target: Console) -> None:
         (
             f"{row['snr_db']:g}",
             row["receiver"],
-            str(row["images"]),
-            f"{100 * row['correct_link'] / row['images']:.1f}",
+            str(row["images"] * row["draws"]),
+            f"{100 * row['correct_link'] / row['images'] / row['draws']:.1f}",
             f"{100 * row['accuracy']:.1f}",
             str(row["different_class"]),
             f"{100 * row['difference']:+.2f} ({100 * row['low']:+.2f} … {100 * row['high']:+.2f})",
