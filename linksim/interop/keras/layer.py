@@ -35,8 +35,8 @@ class LinkLayer(keras.layers.Layer):
 
     What is random about a frame depends on `seed` and on its number, and in training on the number of the
     step, too; not on the frames beside it. A frame without a number has that of its place in the batch. So
-    inference is repeatable, and frames at the same place of two batches meet the same noise; numbers give each
-    its own. The global generators of torch, TensorFlow and NumPy stay as they are.
+    inference is repeatable, and frames at the same place of two batches meet the same noise; numbers give
+    each its own. The global generators of torch, TensorFlow and NumPy stay as they are.
 
     Args:
         config: of the link, or its dictionary; points of one's own cannot be saved and are refused.
@@ -79,24 +79,22 @@ class LinkLayer(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)
-        self.config = settings.link_config(config)
-        self.snr_db = settings.snr_setting(snr_db)
-        self.backward = settings.gradient_setting(backward)
-        self.commitment = checks.real("commitment", commitment, least=0)
-        self.seed = checks.whole("seed", seed, 0, LARGEST_SEED)
-        self.supports_jit = False  # XLA compiles no torch
+        config, snr_db = settings.link_config(config), settings.snr_setting(snr_db)
+        backward = settings.gradient_setting(backward)
+        seed = checks.whole("seed", seed, 0, LARGEST_SEED)
         dtype = settings.dtype_setting(self.variable_dtype)
-        self.torch_link = TorchLink(self.config, getattr(torch, dtype), self.seed, self.snr_db, self.backward)
+        self.config, self.snr_db, self.backward, self.seed = config, snr_db, backward, seed
+        self.commitment = checks.real("commitment", commitment, least=0)
+        self.supports_jit = False  # XLA compiles no torch
+        self.torch_link = TorchLink(config, getattr(torch, dtype), seed, snr_db, backward)
         points = self.torch_link.link.codebook.detach().numpy()
-        self.codebook = self.add_weight(
-            shape=points.shape, dtype=dtype, initializer=_constant(points), name="codebook"
-        )
-        self.step = self._state("step", "int64", 0)
-        self._vq_temp = self._state("vq_temp", "float64", settings.temperature("vq_temp", vq_temp))
-        self._symbol_temp = self._state(
+        self.codebook = self._weight("codebook", dtype, points, trainable=True)
+        self.step = self._weight("step", "int64", 0)
+        self._vq_temp = self._weight("vq_temp", "float64", settings.temperature("vq_temp", vq_temp))
+        self._symbol_temp = self._weight(
             "symbol_temp", "float64", settings.temperature("symbol_temp", symbol_temp)
         )
-        self._hard = self._state("hard", "int32", int(checks.one_of("forward", forward, PATHS) == "hard"))
+        self._hard = self._weight("hard", "int32", int(checks.one_of("forward", forward, PATHS) == "hard"))
 
     @property
     def vq_temp(self) -> float:
@@ -197,13 +195,13 @@ class LinkLayer(keras.layers.Layer):
         }
         return {**super().get_config(), **own}
 
-    def _state(self, name: str, dtype: str, value: float) -> Any:
-        """A number that the graph reads and training does not change by itself."""
+    def _weight(self, name: str, dtype: str, value: Any, trainable: bool = False) -> Any:
+        """A weight that starts from a value, draws nothing, and is never rounded by a mixed policy."""
         return self.add_weight(
-            shape=(), dtype=dtype, initializer=_constant(value), trainable=False, name=name
+            shape=np.shape(value),
+            dtype=dtype,
+            initializer=lambda shape, dtype: tf.constant(value, dtype=dtype, shape=shape),
+            trainable=trainable,
+            autocast=False,
+            name=name,
         )
-
-
-def _constant(value: Any) -> Any:
-    """An initialiser that draws nothing."""
-    return lambda shape, dtype: tf.constant(value, dtype=dtype, shape=shape)
