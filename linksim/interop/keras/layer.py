@@ -150,7 +150,7 @@ class LinkLayer(keras.layers.Layer):
             self.step.assign_add(1)
         if self.commitment:
             loss = commitment_loss(signals["latents"], signals["codebook"], nearest)
-            self.add_loss(self.commitment * loss)
+            self.add_loss(tf.cast(self.commitment * loss, keras.config.floatx()))
         return tf.cast(embedding, self.compute_dtype)
 
     def adapt(self, latents: Any) -> None:

@@ -83,12 +83,14 @@ class TorchLink:
 
     def _prepare(self, signals: Signals, training: bool) -> Draw:
         """Take over codebook and temperatures, and make the draw."""
-        link = self.link
+        link, frames = self.link, len(signals["latents"])
+        if not frames:
+            raise ValueError("latents must hold at least one frame, got 0")
         with torch.no_grad():
             link.codebook.copy_(signals["codebook"])
         link.vq_temp, link.symbol_temp = float(signals["vq_temp"]), float(signals["symbol_temp"])
         names = ("training", int(signals["step"])) if training else ("inference",)
-        numbers = signals["frame"] if "frame" in signals else torch.arange(len(signals["latents"]))
+        numbers = signals.get("frame", torch.arange(frames))
         snr_db = signals.get("snr_db", self.snr_db)
         assert snr_db is not None
         return numbered_draw(link, self.seed, names, numbers, snr_db, gumbel=self.backward == "gumbel")
