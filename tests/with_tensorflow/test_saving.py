@@ -72,3 +72,10 @@ def test_weights():
     assert layer.codebook.shape == (11, 4)
     layer.trainable = False
     assert not layer.trainable_weights
+
+
+def test_export_is_refused(tmp_path):
+    """A SavedModel would load elsewhere, and fail when called."""
+    model = classifier(small_layer(name="air"))
+    with pytest.raises(ValueError, match="layer 'air' cannot go into a SavedModel, which holds no torch"):
+        model.export(tmp_path / "exported", verbose=False)

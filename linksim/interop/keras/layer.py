@@ -9,12 +9,19 @@ import torch
 from linksim import checks
 from linksim.config import LinkConfig
 from linksim.gradients import Backward
-from linksim.interop.keras import settings
 from linksim.interop.keras.backend import TfTensor, keras, tf
 from linksim.interop.keras.centres import centres
 from linksim.interop.keras.exchange import transmit
 from linksim.interop.keras.inputs import Inputs, check_shapes, split
 from linksim.interop.keras.losses import commitment as commitment_loss
+from linksim.interop.keras.settings import (
+    MIXED,
+    dtype_setting,
+    gradient_setting,
+    link_config,
+    snr_setting,
+    temperature,
+)
 from linksim.interop.keras.torch_link import TorchLink
 from linksim.link import PATHS
 
@@ -71,7 +78,7 @@ class LinkLayer(keras.layers.Layer):
         *,
         snr_db: float | Sequence[float] | None = None,
         forward: str = "hard",
-        backward: Backward = settings.MIXED,
+        backward: Backward = MIXED,
         commitment: float = 0.1,
         vq_temp: float = 0.7,
         symbol_temp: float = 0.7,
@@ -79,10 +86,10 @@ class LinkLayer(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)
-        config, snr_db = settings.link_config(config), settings.snr_setting(snr_db)
-        backward = settings.gradient_setting(backward)
+        config, snr_db = link_config(config), snr_setting(snr_db)
+        backward = gradient_setting(backward)
         seed = checks.whole("seed", seed, 0, LARGEST_SEED)
-        dtype = settings.dtype_setting(self.variable_dtype)
+        dtype = dtype_setting(self.variable_dtype)
         self.config, self.snr_db, self.backward, self.seed = config, snr_db, backward, seed
         self.commitment = checks.real("commitment", commitment, least=0)
         self.supports_jit = False  # XLA compiles no torch
@@ -90,10 +97,8 @@ class LinkLayer(keras.layers.Layer):
         points = self.torch_link.link.codebook.detach().numpy()
         self.codebook = self._weight("codebook", dtype, points, trainable=True)
         self.step = self._weight("step", "int64", 0)
-        self._vq_temp = self._weight("vq_temp", "float64", settings.temperature("vq_temp", vq_temp))
-        self._symbol_temp = self._weight(
-            "symbol_temp", "float64", settings.temperature("symbol_temp", symbol_temp)
-        )
+        self._vq_temp = self._weight("vq_temp", "float64", temperature("vq_temp", vq_temp))
+        self._symbol_temp = self._weight("symbol_temp", "float64", temperature("symbol_temp", symbol_temp))
         self._hard = self._weight("hard", "int32", int(checks.one_of("forward", forward, PATHS) == "hard"))
 
     @property
@@ -103,7 +108,7 @@ class LinkLayer(keras.layers.Layer):
 
     @vq_temp.setter
     def vq_temp(self, value: float) -> None:
-        self._vq_temp.assign(settings.temperature("vq_temp", value))
+        self._vq_temp.assign(temperature("vq_temp", value))
 
     @property
     def symbol_temp(self) -> float:
@@ -112,7 +117,7 @@ class LinkLayer(keras.layers.Layer):
 
     @symbol_temp.setter
     def symbol_temp(self, value: float) -> None:
-        self._symbol_temp.assign(settings.temperature("symbol_temp", value))
+        self._symbol_temp.assign(temperature("symbol_temp", value))
 
     @property
     def forward(self) -> str:
@@ -194,6 +199,15 @@ class LinkLayer(keras.layers.Layer):
             "seed": self.seed,
         }
         return {**super().get_config(), **own}
+
+    def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> Any:
+        """What TensorFlow saves with the layer; refuses to be exported, which else fails only at the use."""
+        if save_type == "savedmodel":
+            raise ValueError(
+                f"layer {self.name!r} cannot go into a SavedModel, which holds no torch: save the model by "
+                "model.save('model.keras')"
+            )
+        return super()._trackable_children(save_type, **kwargs)
 
     def _weight(self, name: str, dtype: str, value: Any, trainable: bool = False) -> Any:
         """A weight that starts from a value, draws nothing, and is never rounded by a mixed policy."""
