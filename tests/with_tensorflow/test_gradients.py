@@ -91,14 +91,17 @@ def test_any_link(backward, vq_temp, symbol_temp, bits, codewords, decision, fra
     check(layer, layer, some_latents(layer.config, frames), 0, "hard", backward=backward)
 
 
-def test_gradient_of_inference():
-    """Values of the deployed link, with the gradient of training on the draw of inference."""
-    layer = small_layer()
+@pytest.mark.parametrize("backward", [{"surrogate": 0.5, "straight-through": 0.5}, "gumbel", "reinmax"])
+def test_gradient_of_inference(backward):
+    """The gradient of training on its draw; the deployed link draws no indices."""
+    layer = small_layer(backward=backward)
     latents, link = some_latents(layer.config), reference(layer)
     weight = some_latents(layer.config, seed=9)
-    _, found = weighted_gradients(layer, lambda given, training: layer(given), latents, weight)
+    value, found = weighted_gradients(layer, lambda given, training: layer(given), latents, weight)
+    backward = "surrogate" if isinstance(backward, str) else backward
     draw = layer_draw(layer, link, 5)
-    _, expected = torch_gradients(link, latents, draw, weight, backward=dict(layer.backward))
+    expected_value, expected = torch_gradients(link, latents, draw, weight, backward=backward)
+    assert np.array_equal(value, expected_value)
     assert all(largest_error(a, b) <= 1e-5 for a, b in zip(found, expected, strict=True))
 
 

@@ -122,14 +122,23 @@ def test_memory_does_not_grow(mode):
     assert passes(200) - before < 60 * 2**10
 
 
-def test_two_threads_share_a_layer():
-    """Each transmission is whole, as if the others were not."""
-    layer = small_layer()
-    batches = [some_latents(SMALL, 300, seed=seed) for seed in range(8)]
-    expected = [layer(one).numpy() for one in batches]
+def test_threads_share_a_layer():
+    """Each transmission, there and back, is whole, as if the others were not."""
+    layer, weight = small_layer(), some_latents(SMALL, 300, seed=9)
+
+    def gradients(latents):
+        given = tf.constant(latents)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            loss = tf.reduce_sum(weight * layer(given) ** 2)
+        return [one.numpy() for one in tape.gradient(loss, [given, layer.codebook.value])]
+
+    batches = [some_latents(SMALL, 300, seed=seed) for seed in range(40)]
+    expected = [gradients(one) for one in batches]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda one: layer(one).numpy(), batches))
-    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+        found = list(pool.map(gradients, batches))
+    for mine, other in zip(found, expected, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(mine, other, strict=True))
 
 
 def run(program, **environment):
