@@ -1,6 +1,7 @@
 # make demo: install and run the main job.   make test: install, lint, type-check and test.
 # make test-browser: drive the page of an audit in Chromium.
-# make conformance: compare with Sionna on TensorFlow.   make mutation: measure what the tests notice.
+# make test-tensorflow: test the Keras layer.   make conformance: compare with Sionna on TensorFlow.
+# make mutation: measure what the tests notice.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,6 +9,7 @@ RUN ?= runs/demo
 REFERENCE_VENV := .venv-conformance
 REFERENCE_PYTHON ?= $(PYTHON)
 REFERENCE_CHAIN := $(REFERENCE_VENV)/bin/python -m conformance.reference_chain
+TENSORFLOW_VENV := .venv-tensorflow
 CONFORMANCE_RUN ?= runs/conformance
 MUTATION_JOBS ?= 2
 # KiB of address space: a mutant that loops for ever must not take the machine's memory before its time is up.
@@ -15,10 +17,10 @@ MUTATION_MEMORY ?= 12000000
 MUTATED := $(shell find linksim tests -name '*.py') pyproject.toml constraints.txt
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTHON_IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11) and "linksim needs Python 3.11 or newer: make PYTHON=python3.11")
-TENSORFLOW_HAS_WHEELS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "TensorFlow 2.21 needs Python 3.11 to 3.13 here: make conformance REFERENCE_PYTHON=python3.13")
+TENSORFLOW_HAS_WHEELS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "TensorFlow needs Python 3.11 to 3.13 here: make REFERENCE_PYTHON=python3.13 and the target")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-browser lint conformance golden mutation clean
+.PHONY: help venv demo test test-browser test-tensorflow lint conformance golden mutation clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -52,6 +54,12 @@ $(REFERENCE_VENV)/.installed: tests/conformance/requirements.txt
 	$(REFERENCE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
+$(TENSORFLOW_VENV)/.installed: tests/with_tensorflow/requirements.txt pyproject.toml constraints.txt
+	@$(REFERENCE_PYTHON) -c '$(TENSORFLOW_HAS_WHEELS)'
+	$(REFERENCE_PYTHON) -m venv --clear $(TENSORFLOW_VENV)
+	$(TENSORFLOW_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r $< -e .
+	@touch $@
+
 demo: $(VENV)/.installed  ## train, audit and benchmark a digital semantic link on real digits
 	$(BIN)/linksim train --preset recommended --run-dir $(RUN) --overwrite $(TRAIN_FLAGS)
 	$(BIN)/linksim audit $(RUN)/checkpoints/best_hard_model.pt --out $(RUN)
@@ -70,6 +78,10 @@ test: lint  ## lint, type-check and run the tests
 
 test-browser: $(VENV)/.installed-browser  ## drive a page, and that of make demo if there is one, in Chromium
 	$(if $(wildcard $(RUN)/audit.html),LINKSIM_AUDIT_PAGE=$(RUN)/audit.html) $(BIN)/python -m pytest tests/browser
+
+test-tensorflow: export TF_CPP_MIN_LOG_LEVEL := 2
+test-tensorflow: $(TENSORFLOW_VENV)/.installed  ## test the Keras layer, in an environment with TensorFlow
+	$(TENSORFLOW_VENV)/bin/python -m pytest tests/with_tensorflow
 
 conformance golden: export PYTHONPATH := tests
 conformance golden: export TF_CPP_MIN_LOG_LEVEL := 3
@@ -96,4 +108,4 @@ mutation: $(VENV)/.installed-mutation mutants/.started  ## plant small errors in
 	@$(BIN)/python tests/mutation/score.py --least 85
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(REFERENCE_VENV) mutants runs dist build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(REFERENCE_VENV) $(TENSORFLOW_VENV) mutants runs dist build .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The link as a part of other frameworks."""
