@@ -12,16 +12,13 @@ from linksim.deploy.decision import FloatDecision, IntegerDecision
 from linksim.deploy.decoder import Decoder
 from linksim.deploy.demapper import Demapper
 from linksim.deploy.images import frames_of
-from linksim.deploy.manifest import Manifest, read_manifest
+from linksim.deploy.manifest import LARGEST, Manifest, read_manifest
 from linksim.deploy.network import Network
 from linksim.deploy.tables import Tables, read_tables
 from linksim.deploy.transmitter import Transmission, Transmitter
 
 VALUES_AT_ONCE = 2**21
 """Of the largest array of the receiver; frames beyond wait for the next turn."""
-
-LARGEST = 1e30
-"""Of what is received; squares beyond leave float64."""
 
 
 class Encoded(NamedTuple):

@@ -10,6 +10,8 @@ Complex = NDArray[np.complex128]
 
 LEAST_POWER = 1e-15
 LEAST_VARIANCE = 1e-20
+LEAST_STEP = 1e-100
+"""Of converters that hear neither signal nor noise."""
 
 
 class Demapper:
@@ -64,6 +66,7 @@ class Demapper:
             return received, noise_variance
         power = (np.square(np.abs(gain)) + noise_variance).mean(-1, keepdims=True)
         step = np.sqrt(power / 2) * 10 ** (self.link.adc_backoff_db / 20) / 2 ** (bits - 1)
+        step = np.maximum(step, LEAST_STEP)
         half = 2 ** (bits - 1)
         parts = [
             (np.clip(np.floor(part / step), -half, half - 1) + 0.5) * step
@@ -81,7 +84,9 @@ def llr_step(link: LinkConfig) -> float:
 def llr_words(llr: np.ndarray, bits: int, step: float) -> np.ndarray:
     """[...] int64 words of LLRs, round(llr/Δ), saturating at ±(2^(bits − 1) − 1)."""
     largest = 2 ** (bits - 1) - 1
-    return np.clip(np.round(llr / step), -largest, largest).astype(np.int64)
+    with np.errstate(over="ignore"):  # what leaves float64 saturates
+        words = np.round(llr / step)
+    return np.clip(words, -largest, largest).astype(np.int64)
 
 
 def _log_sum(exponents: np.ndarray) -> np.ndarray:
