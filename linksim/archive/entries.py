@@ -95,15 +95,15 @@ class Entries:
             ValueError: if there is none of that name, or it is damaged.
         """
         member = self._member(name)
-        content = bytearray(member.file_size)
+        content = bytearray()
         try:
             with self._archive.open(member) as stream:
-                count = stream.readinto(content)  # which ends by comparing checksums
-                rest = stream.read(1)
+                while part := stream.read(AT_ONCE):  # whose last part is followed by the checksum
+                    content += part
         except Exception as error:  # likewise
             raise ValueError(f"it is damaged: {name} is not what was written") from error
-        if count != len(content) or rest:
-            raise ValueError(f"it is damaged: {name} is shorter or longer than its directory says")
+        if len(content) != member.file_size:
+            raise ValueError(f"it is damaged: {name} is shorter than its directory says")
         return content
 
     def check_the_rest(self) -> None:

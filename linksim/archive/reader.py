@@ -31,9 +31,9 @@ MOST_AXES = 8
 def read_archive(path: Path, limits: Limits) -> Any:
     """Read plain values and tensors that torch.save wrote, on the CPU.
 
-    Nothing is unpickled: names, numbers and sizes are read and compared with what the file holds, then tensors
-    are made of its bytes. Memory is at most about twice the size of the file, and 300 bytes for each of
-    `limits.values`.
+    Nothing is unpickled: names, numbers and sizes are read and compared with what the file holds, then
+    tensors are made of its bytes. Memory is at most about twice the size of the file, and 300 bytes for each
+    of `limits.values`.
 
     Args:
         path: of the file, which must exist.
@@ -68,7 +68,12 @@ class _Tensors:
     def storage(self, described: Any) -> Tensor:
         """[n] numbers of a storage, described as ("storage", dtype, key, device, n)."""
         kind, dtype, key, _, count = described
-        if kind != "storage" or not isinstance(dtype, Name) or dtype.text not in DTYPES or type(key) is not str:
+        if (
+            kind != "storage"
+            or not isinstance(dtype, Name)
+            or dtype.text not in DTYPES
+            or type(key) is not str
+        ):
             raise ValueError("a storage of tensors is described in another way than torch.save does")
         name, numbers = f"data/{key}", DTYPES[dtype.text]
         if type(count) is not int or self._entries.size(name) != count * numbers.itemsize:
@@ -96,7 +101,9 @@ class _Tensors:
         count = math.prod(shape)
         last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
         if count and (last >= len(storage) or count > len(storage)):
-            raise ValueError(f"a tensor of shape {list(shape)} claims more numbers than the file holds for it")
+            raise ValueError(
+                f"a tensor of shape {list(shape)} claims more numbers than the file holds for it"
+            )
         if not count and max(sizes) > 2**40:
             raise ValueError("an empty tensor claims a huge size")
         self._claimed += count * storage.dtype.itemsize

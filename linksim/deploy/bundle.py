@@ -133,7 +133,7 @@ class Bundle:
             ValueError: if they have another shape, or are not finite.
         """
         link = self.manifest.link
-        array = np.asarray(latents, np.float32)
+        array = _cast(latents, np.float32)
         if array.ndim != 3 or array.shape[1:] != (link.tokens, link.embedding_dim):
             raise ValueError(
                 f"latents must have shape [F, {link.tokens}, {link.embedding_dim}], got {list(array.shape)}"
@@ -158,11 +158,11 @@ class Bundle:
             raise ValueError(
                 f"received must have shape [{symbols}] or [F, {symbols}], got {list(array.shape)}"
             )
-        array = _finite("received", array.astype(np.complex128))
-        variance = _finite("noise_variance", np.asarray(noise_variance, np.float64))
+        array = _finite("received", _cast(array, np.complex128))
+        variance = _finite("noise_variance", _cast(noise_variance, np.float64))
         if (variance < 0).any():
             raise ValueError(f"noise_variance must not be negative, got {variance.min():g}")
-        gains = _finite("gain", np.asarray(gain, np.complex128))
+        gains = _finite("gain", _cast(gain, np.complex128))
         shape = array.shape if array.ndim == 2 else (1, symbols)
         signals = (
             array.reshape(shape),
@@ -230,6 +230,12 @@ def _joined(kind: Any, parts: list[Any]) -> Any:
         return parts[0]
     columns = zip(*(vars(part).values() for part in parts), strict=True)
     return kind(*(None if column[0] is None else np.concatenate(column) for column in columns))
+
+
+def _cast(values: Any, dtype: Any) -> np.ndarray:
+    """Numbers as another dtype; what it does not hold becomes infinite or NaN, without a warning."""
+    with np.errstate(all="ignore"):
+        return np.asarray(values, dtype)
 
 
 def _finite(name: str, array: np.ndarray) -> np.ndarray:

@@ -58,7 +58,9 @@ def read_table(
     """
     wanted = f"{dtype} [{', '.join('any' if size is None else str(size) for size in shape)}]"
     entry = manifest.files.get(name)
-    if entry is not None and not (entry.dtype == dtype and entry.shape is not None and _fits(entry.shape, shape)):
+    if entry is not None and not (
+        entry.dtype == dtype and entry.shape is not None and _fits(entry.shape, shape)
+    ):
         raise ValueError(
             f"files[{name!r}] must be {wanted} by the link, got {checks.one_line(str(entry.dtype), 20)} "
             f"{'without shape' if entry.shape is None else list(entry.shape)}"
@@ -66,7 +68,8 @@ def read_table(
     array = read_npy(read_bytes(folder, name, manifest), str(folder / name))
     if array.dtype.str != dtype or array.shape != manifest.files[name].shape:
         raise ValueError(
-            f"{folder / name} holds {array.dtype.str} {list(array.shape)}, which is not what the manifest says"
+            f"{folder / name} holds {array.dtype.str} {list(array.shape)}, and the manifest says "
+            f"{dtype} {list(manifest.files[name].shape or ())}"
         )
     return array
 

@@ -130,4 +130,3 @@ def _constant(graph: Graph, name: str, tensor: dict[int, list[Field]]) -> None:
         graph.values[name] = [
             int.from_bytes(raw[i : i + 8], "little", signed=True) for i in range(0, len(raw), 8)
         ]
-

@@ -133,7 +133,8 @@ def _read(path: Path) -> dict[str, Any]:
         content = read_archive(path, LIMITS)
     except NotPlain as error:
         raise ValueError(
-            f"{path} holds more than plain tensors and metadata, so it was not loaded: {checks.one_line(error)}"
+            f"{path} holds more than plain tensors and metadata, so it was not loaded: "
+            f"{checks.one_line(error)}"
         ) from error
     except ValueError as error:
         raise ValueError(f"{path} is not a readable checkpoint: {checks.one_line(error)}") from error

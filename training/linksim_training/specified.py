@@ -1,7 +1,7 @@
 """Whether tensors are those of the model that a specification describes, told before it is built.
 
-A specification is a few numbers, and a model of those sizes may not fit into memory. Its networks are therefore
-laid out on PyTorch's device "meta", which has shapes and no numbers, and compared with the tensors at hand.
+A specification is a few numbers, and a model of those sizes may not fit into memory. Its networks are
+therefore laid out on PyTorch's device "meta", which has shapes and no numbers, and compared with the tensors.
 """
 
 from collections.abc import Mapping
@@ -33,6 +33,12 @@ def check(spec: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
             raise TypeError(f"{checks.one_line(repr(name), 80)} must be a tensor of real numbers")
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError(f"{name} holds NaN or infinite numbers")
+    held = {
+        tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in weights.values()
+    }
+    claimed = sum(tensor.nbytes for tensor in weights.values())
+    if claimed > sum(held.values()):
+        raise ValueError(f"its tensors share numbers: they claim {claimed} bytes of {sum(held.values())}")
     shape, classes, link, encoder = sizes_of(spec)
     sizes = {f"{LINK}{name}": size for name, size in _link_shapes(spec, link, weights).items()}
     for name, size in sizes.items():

@@ -35,7 +35,8 @@ def load_state(path: str | Path) -> dict[str, Any]:
         state = read_archive(path, LIMITS)
     except ValueError as error:
         raise ValueError(
-            f"{path} is not a readable training state: start again with --overwrite ({checks.one_line(error)})"
+            f"{path} is not a readable training state: start again with --overwrite "
+            f"({checks.one_line(error)})"
         ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT or not state.keys() >= KEYS:
         raise ValueError(f"{path} is not a training state of this version: start again with --overwrite")
