@@ -34,7 +34,7 @@ class FloatDecision:
 
     def __call__(self, llr: np.ndarray) -> Decision:
         """Decide on LLRs [F, N·b]."""
-        per_token = llr.astype(np.float64).reshape(len(llr), self._link.tokens, -1)
+        per_token = llr.astype(np.float64).reshape(len(llr), self._link.tokens, self._labels.shape[1])
         scores = per_token @ self._labels.T
         excluded = _excluded(per_token, scores, self._labels, self._link)
         scores = np.where(excluded, -np.inf, scores)
@@ -66,7 +66,7 @@ class IntegerDecision:
     def __call__(self, llr: np.ndarray) -> Decision:
         """Decide on LLRs [F, N·b]."""
         words = llr_words(llr.astype(np.float64), self._words.llr_bits, self._words.llr_step)
-        per_token = words.reshape(len(llr), self._link.tokens, -1)
+        per_token = words.reshape(len(llr), self._link.tokens, self._labels.shape[1])
         scores = per_token @ self._labels.T
         excluded = _excluded(per_token, scores, self._labels, self._link)
         lowest = np.iinfo(np.int64).min // 2

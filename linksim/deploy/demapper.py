@@ -8,6 +8,9 @@ from linksim.deploy.tables import Tables, binary_labels
 
 Complex = NDArray[np.complex128]
 
+VALUES_AT_ONCE = 2**21
+"""Distances to points of the constellation; symbols beyond wait for the next turn."""
+
 LEAST_POWER = 1e-15
 LEAST_VARIANCE = 1e-20
 LEAST_STEP = 1e-100
@@ -37,11 +40,20 @@ class Demapper:
         power = np.maximum(np.square(gain.real) + np.square(gain.imag), LEAST_POWER)
         equalised = received * gain.conj() / power
         variance = np.maximum(noise_variance / power, LEAST_VARIANCE)
-        distance = equalised[..., None] - self._points
+        few = max(1, VALUES_AT_ONCE // max(1, len(received) * self._ones.size))
+        parts = [
+            self._llr(equalised[:, i : i + few], variance[:, i : i + few])
+            for i in range(0, self.layout.symbols, few)
+        ]
+        llr = np.concatenate(parts, axis=1)
+        return self._quantized(self._strip(llr.reshape(len(llr), self._ones.shape[0] * self.layout.symbols)))
+
+    def _llr(self, symbols: Complex, variance: np.ndarray) -> np.ndarray:
+        """[F, s, m] of symbols [F, s] behind noise of a variance [F, s]."""
+        distance = symbols[..., None] - self._points
         exponents = -(np.square(distance.real) + np.square(distance.imag)) / variance[..., None]
         gather = _log_sum if self.link.demapper == "app" else _largest
-        llr = gather(exponents[..., self._ones]) - gather(exponents[..., self._zeros])
-        return self._quantized(self._strip(llr.reshape(len(llr), -1)))
+        return gather(exponents[..., self._ones]) - gather(exponents[..., self._zeros])
 
     def _strip(self, llr: np.ndarray) -> np.ndarray:
         """[F, L] from [F, S·m] in the order of transmission: without padding and interleaver."""
@@ -49,7 +61,7 @@ class Demapper:
         if not layout.interleaved:
             return llr[:, : layout.coded_bits]
         columns = llr.reshape(-1, layout.symbols, layout.bits_per_symbol)
-        return columns.transpose(0, 2, 1).reshape(len(llr), -1)[:, layout.pad_bits :]
+        return columns.transpose(0, 2, 1).reshape(llr.shape)[:, layout.pad_bits :]
 
     def _quantized(self, llr: np.ndarray) -> np.ndarray:
         if self.link.llr_bits is None:

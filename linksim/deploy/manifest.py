@@ -20,8 +20,9 @@ MOST_VALUES = 2**22
 MOST_CODEWORDS = 2**16
 """And most tokens."""
 
-MOST_DISTANCES = 2**24
-"""From the symbols of a frame to the points of the constellation, for each bit."""
+MOST_DISTANCES = 2**25
+"""From the symbols of a frame to the points of the constellation, for each bit; the longest frame of a code
+of 3GPP TS 38.212 has 25,344 bits, which as 1024-QAM are 26 million."""
 
 MOST_OUTPUTS = 2**20
 """Classes, or receiver features."""

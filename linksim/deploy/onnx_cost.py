@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from linksim.deploy import onnx_shapes
-from linksim.deploy.onnx_shapes import Graph, Shape, size_of
+from linksim.deploy.onnx_shapes import Graph, Shape, infer, size_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def cost_of(graph: Graph, name: str, shape: Shape) -> Cost:
     live = most = max(1, held[name])
     work = 0
     for place, node in enumerate(graph.nodes):
-        made = onnx_shapes.infer(graph, node)
+        made = infer(graph, node)
         size, output = size_of(made.shape), node.outputs[0]
         graph.shapes[output] = made.shape
         held[output] = size

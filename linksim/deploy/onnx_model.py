@@ -5,10 +5,9 @@ nor ask for more memory than its manifest suggests. Field numbers are those of o
 """
 
 from linksim import checks
-from linksim.deploy import onnx_shapes, protobuf
 from linksim.deploy.onnx_cost import cost_of
-from linksim.deploy.onnx_shapes import Graph, Node
-from linksim.deploy.protobuf import Field, messages, number, numbers, text
+from linksim.deploy.onnx_shapes import Graph, Node, size_of
+from linksim.deploy.protobuf import Field, fields, messages, number, numbers, text
 
 MOST_NODES = 10_000
 MOST_VALUES = 2**26
@@ -41,7 +40,7 @@ def frames_at_once(content: bytes, place: str, inputs: tuple[int, ...]) -> int:
         ValueError: if it is no ONNX model, holds what bundles do not need, or is too large.
     """
     try:
-        graph, name = _graph(protobuf.fields(memoryview(content)))
+        graph, name = _graph(fields(memoryview(content)))
         one = cost_of(graph, name, (1, *inputs))
         if one.live > MOST_VALUES:
             raise ValueError(f"its activations exceed {MOST_VALUES} values for one frame")
@@ -119,7 +118,7 @@ def _constant(graph: Graph, name: str, tensor: dict[int, list[Field]]) -> None:
     raw = tensor[9][0]
     if isinstance(raw, int) or min(dims, default=1) < 0:
         raise ValueError(f"constant {name} has no shape or no content")
-    if onnx_shapes.size_of(tuple(dims)) * BYTES_OF[kind] != len(raw):
+    if size_of(tuple(dims)) * BYTES_OF[kind] != len(raw):
         raise ValueError(f"constant {name} does not have the size of its shape")
     if name in graph.shapes:
         raise ValueError(f"constant {name} is there twice")

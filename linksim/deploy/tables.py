@@ -12,8 +12,8 @@ from linksim.frame import CRC_BITS
 MOST_EDGES = 2**17
 """The largest code of 3GPP TS 38.212 has 316 ones in its base graph, each of them 384 edges."""
 
-MOST_GENERATOR = 2**27
-"""Of the bits of a generator matrix."""
+MOST_GENERATOR = 2**28
+"""Of the bits of a generator matrix; the largest code of 3GPP TS 38.212 has 8448 by 25344."""
 
 MOST_WEIGHTS = 2**16
 ENERGY_TOLERANCE = 1e-3

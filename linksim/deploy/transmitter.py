@@ -52,7 +52,7 @@ class Transmitter:
         distances = self._squared_distances(normalised(latents))
         index = distances.argmin(-1)
         nearest, second = np.partition(distances, 1, axis=-1)[..., :2].transpose(2, 0, 1)
-        information = self.tables.labels[index].reshape(len(index), -1)
+        information = self.tables.labels[index].reshape(len(index), self.layout.information_bits)
         bits = self.pad(self.coded(information))
         return Transmission(index, second - nearest, information, bits, self.map(bits))
 
@@ -67,13 +67,13 @@ class Transmitter:
         if not layout.interleaved:
             return np.pad(coded, ((0, 0), (0, layout.pad_bits)))
         padded = np.pad(coded, ((0, 0), (layout.pad_bits, 0)))
-        rows = padded.reshape(-1, layout.bits_per_symbol, layout.symbols)
-        return rows.transpose(0, 2, 1).reshape(len(coded), -1)
+        rows = padded.reshape(len(padded), layout.bits_per_symbol, layout.symbols)
+        return rows.transpose(0, 2, 1).reshape(padded.shape)
 
     def map(self, bits: np.ndarray) -> np.ndarray:
         """[F, S] symbols of bits [F, S·m]."""
         places = 1 << np.arange(self.layout.bits_per_symbol - 1, -1, -1)
-        labels = bits.reshape(len(bits), -1, self.layout.bits_per_symbol) @ places
+        labels = bits.reshape(len(bits), self.layout.symbols, self.layout.bits_per_symbol) @ places
         return self.tables.constellation[labels]
 
     def _squared_distances(self, latents: np.ndarray) -> np.ndarray:

@@ -2,18 +2,22 @@
 
 import json
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from fuzzing.manifests import sign
 from fuzzing.templates import make_templates
 
+from linksim import LinkConfig
 from linksim.cli import main
 from linksim.deploy import load, self_test
 from linksim.deploy.arrays import read_npy
-from linksim.deploy.manifest import MOST_VALUES
+from linksim.deploy.manifest import MOST_DISTANCES, MOST_VALUES
+from linksim.deploy.tables import MOST_EDGES, MOST_GENERATOR
 from linksim.deploy.transmitter import parity
+from linksim_training.build import build_model
+from linksim_training.export.bundle import write_bundle
 
 
 @pytest.fixture(scope="module")
@@ -201,9 +205,35 @@ def test_parity_in_parts(monkeypatch):
     assert np.array_equal(parity(bits, generator), bits.astype(int) @ generator % 2)
 
 
-def test_the_largest_standard_code_is_within_the_limits(monkeypatch):
-    from linksim.deploy.tables import MOST_EDGES, MOST_GENERATOR
+def test_the_largest_standard_code_is_within_the_limits():
+    assert MOST_EDGES >= 316 * 384
+    assert 2 * MOST_GENERATOR >= 8448 * 25344
+    assert MOST_DISTANCES >= 25344 // 10 * 2**10 * 10
 
-    largest = SimpleNamespace(message=8448, edges=316 * 384)
-    assert largest.edges <= MOST_EDGES
-    assert MOST_GENERATOR >= 3840 * 3840 * 3
+
+@pytest.mark.parametrize("demapper", ["app", "maxlog"])
+def test_llrs_in_parts(bundle, monkeypatch, demapper):
+    edit(bundle, lambda content: content["link"].update(demapper=demapper))
+    loaded = load(bundle)
+    rng = np.random.default_rng(0)
+    received = rng.normal(size=(5, 4)) + 1j * rng.normal(size=(5, 4))
+    whole = loaded.receive(received, 0.1).llr
+    monkeypatch.setattr("linksim.deploy.demapper.VALUES_AT_ONCE", 1)
+    assert np.array_equal(loaded.receive(received, 0.1).llr, whole)
+    assert loaded.receive(received[:0], 0.1).llr.shape == (0, 16)
+
+
+def test_what_would_be_refused_is_not_written(tmp_path):
+    link = LinkConfig(tokens=4096, codebook_size=2048, embedding_dim=1)
+    with pytest.raises(ValueError, match="tokens times codebook_size must be at most"):
+        write_bundle(build_model((1, 8, 8), 4, link), tmp_path / "bundle", torch.rand(4, 1, 8, 8))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["plain", "coded"])
+def test_no_frames(templates, name):
+    loaded = load(templates / name)
+    sent = loaded.encode(np.zeros((0, 1, 8, 8)))
+    assert sent.symbols.shape == (0, loaded.manifest.link.layout.symbols)
+    for receiver in ("float", "integer"):
+        assert loaded.decode(sent.symbols, 0.1, receiver=receiver).label.shape == (0,)

@@ -81,7 +81,9 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path} holds more than plain tensors and a description: not loaded: {checks.one_line(error)}"
         ) from error
     except ValueError as error:
-        raise ValueError(f"{path} is not a readable linksim agent: {checks.one_line(error)}") from error
+        raise ValueError(
+            f"{path} is not a linksim agent that can be read: {checks.one_line(error)}"
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a linksim agent; `linksim train-agent --agents …` writes them")
     if not isinstance(content.get("spec"), str) or not isinstance(content.get("weights"), dict):
