@@ -11,7 +11,9 @@ LONGEST_REASON = 400
 def one_line(reason: Exception | str, longest: int = LONGEST_REASON) -> str:
     """A reason, such as what an exception says, in one line for an error message; else its type's name."""
     text = " ".join(str(reason).split()) or type(reason).__name__
-    return text if len(text) <= longest else text[:longest] + " ..."
+    text = text if len(text) <= longest else text[:longest] + " ..."
+    # What a file from outside says must not move the cursor of a terminal.
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
@@ -41,7 +43,10 @@ def real(
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    value = float(value)
+    try:
+        value = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be a finite number, got one beyond 1e308") from None
     if not math.isfinite(value):
         raise ValueError(f"{name} must be a finite number, got {value}")
     if value < least:

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from linksim import checks
+
 COMMANDS = {
     "train": ("linksim_training.command:main", "train a semantic model over the link in two phases"),
     "audit": ("linksim_benchmarks.audit.command:main", "soft-hard mismatch of a checkpoint, stage by stage"),
@@ -50,6 +52,7 @@ COMMANDS = {
 }
 
 USAGE_ERROR = 2
+LONGEST_REASON = 4000
 INTERRUPTED = 130
 
 
@@ -91,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(command: str, reason: str) -> int:
-    line = " ".join(reason.split())
+    line = checks.one_line(reason, LONGEST_REASON)
     print(f"{f'linksim {command}'.strip()}: {line}", file=sys.stderr)
     return USAGE_ERROR
 

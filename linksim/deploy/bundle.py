@@ -12,16 +12,13 @@ from linksim.deploy.decision import FloatDecision, IntegerDecision
 from linksim.deploy.decoder import Decoder
 from linksim.deploy.demapper import Demapper
 from linksim.deploy.images import frames_of
-from linksim.deploy.manifest import Manifest, read_manifest
+from linksim.deploy.manifest import LARGEST, Manifest, read_manifest
 from linksim.deploy.network import Network
 from linksim.deploy.tables import Tables, read_tables
 from linksim.deploy.transmitter import Transmission, Transmitter
 
 VALUES_AT_ONCE = 2**21
 """Of the largest array of the receiver; frames beyond wait for the next turn."""
-
-LARGEST = 1e30
-"""Of what is received; squares beyond leave float64."""
 
 
 class Encoded(NamedTuple):
@@ -136,7 +133,7 @@ class Bundle:
             ValueError: if they have another shape, or are not finite.
         """
         link = self.manifest.link
-        array = np.asarray(latents, np.float32)
+        array = _cast(latents, np.float32)
         if array.ndim != 3 or array.shape[1:] != (link.tokens, link.embedding_dim):
             raise ValueError(
                 f"latents must have shape [F, {link.tokens}, {link.embedding_dim}], got {list(array.shape)}"
@@ -161,11 +158,11 @@ class Bundle:
             raise ValueError(
                 f"received must have shape [{symbols}] or [F, {symbols}], got {list(array.shape)}"
             )
-        array = _finite("received", array.astype(np.complex128))
-        variance = _finite("noise_variance", np.asarray(noise_variance, np.float64))
+        array = _finite("received", _cast(array, np.complex128))
+        variance = _finite("noise_variance", _cast(noise_variance, np.float64))
         if (variance < 0).any():
             raise ValueError(f"noise_variance must not be negative, got {variance.min():g}")
-        gains = _finite("gain", np.asarray(gain, np.complex128))
+        gains = _finite("gain", _cast(gain, np.complex128))
         shape = array.shape if array.ndim == 2 else (1, symbols)
         signals = (
             array.reshape(shape),
@@ -233,6 +230,12 @@ def _joined(kind: Any, parts: list[Any]) -> Any:
         return parts[0]
     columns = zip(*(vars(part).values() for part in parts), strict=True)
     return kind(*(None if column[0] is None else np.concatenate(column) for column in columns))
+
+
+def _cast(values: Any, dtype: Any) -> np.ndarray:
+    """Numbers as another dtype; what it does not hold becomes infinite or NaN, without a warning."""
+    with np.errstate(all="ignore"):
+        return np.asarray(values, dtype)
 
 
 def _finite(name: str, array: np.ndarray) -> np.ndarray:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from linksim import checks
 from linksim.deploy.arrays import read_npy
-from linksim.deploy.manifest import Manifest
+from linksim.deploy.manifest import Manifest, check_inside
 
 MAX_FILE_BYTES = 2**28
 
@@ -21,8 +22,7 @@ def read_bytes(folder: Path, name: str, manifest: Manifest) -> bytes:
     if name not in manifest.files:
         raise ValueError(f"files: the manifest of {folder} does not list {name}, which this bundle needs")
     entry, path = manifest.files[name], folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise ValueError(f"{path} leads out of the bundle: put the file itself there")
+    check_inside(folder, path)
     if not path.is_file():
         raise FileNotFoundError(f"the bundle {folder} lacks {name}")
     size = path.stat().st_size
@@ -56,16 +56,25 @@ def read_table(
     Raises:
         FileNotFoundError, ValueError: as `read_bytes`, and if dtype or shape are others.
     """
-    array = read_npy(read_bytes(folder, name, manifest), str(folder / name))
-    entry = manifest.files[name]
     wanted = f"{dtype} [{', '.join('any' if size is None else str(size) for size in shape)}]"
-    fits = len(array.shape) == len(shape) and all(
-        size in (None, own) for size, own in zip(shape, array.shape, strict=True)
-    )
-    if array.dtype.str != dtype or not fits:
+    entry = manifest.files.get(name)
+    if entry is not None and not (
+        entry.dtype == dtype and entry.shape is not None and _fits(entry.shape, shape)
+    ):
         raise ValueError(
-            f"{folder / name} holds {array.dtype.str} {list(array.shape)}, but the link needs {wanted}"
+            f"files[{name!r}] must be {wanted} by the link, got {checks.one_line(str(entry.dtype), 20)} "
+            f"{'without shape' if entry.shape is None else list(entry.shape)}"
         )
-    if (entry.dtype, entry.shape) != (dtype, array.shape):
-        raise ValueError(f"{folder / name} has another dtype or shape than the manifest says")
+    array = read_npy(read_bytes(folder, name, manifest), str(folder / name))
+    if array.dtype.str != dtype or array.shape != manifest.files[name].shape:
+        raise ValueError(
+            f"{folder / name} holds {array.dtype.str} {list(array.shape)}, and the manifest says "
+            f"{dtype} {list(manifest.files[name].shape or ())}"
+        )
     return array
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        size in (None, own) for size, own in zip(wanted, shape, strict=True)
+    )

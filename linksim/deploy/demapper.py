@@ -8,8 +8,13 @@ from linksim.deploy.tables import Tables, binary_labels
 
 Complex = NDArray[np.complex128]
 
+VALUES_AT_ONCE = 2**21
+"""Distances to points of the constellation; symbols beyond wait for the next turn."""
+
 LEAST_POWER = 1e-15
 LEAST_VARIANCE = 1e-20
+LEAST_STEP = 1e-100
+"""Of converters that hear neither signal nor noise."""
 
 
 class Demapper:
@@ -35,13 +40,20 @@ class Demapper:
         power = np.maximum(np.square(gain.real) + np.square(gain.imag), LEAST_POWER)
         equalised = received * gain.conj() / power
         variance = np.maximum(noise_variance / power, LEAST_VARIANCE)
-        distance = equalised[..., None] - self._points
+        few = max(1, VALUES_AT_ONCE // max(1, len(received) * self._ones.size))
+        parts = [
+            self._llr(equalised[:, i : i + few], variance[:, i : i + few])
+            for i in range(0, self.layout.symbols, few)
+        ]
+        llr = np.concatenate(parts, axis=1)
+        return self._quantized(self._strip(llr.reshape(len(llr), self._ones.shape[0] * self.layout.symbols)))
+
+    def _llr(self, symbols: Complex, variance: np.ndarray) -> np.ndarray:
+        """[F, s, m] of symbols [F, s] behind noise of a variance [F, s]."""
+        distance = symbols[..., None] - self._points
         exponents = -(np.square(distance.real) + np.square(distance.imag)) / variance[..., None]
         gather = _log_sum if self.link.demapper == "app" else _largest
-        llr = gather(exponents[..., self._ones]) - gather(exponents[..., self._zeros])
-        return self._quantized(
-            self._strip(llr.reshape(len(llr), self.layout.symbols * self.layout.bits_per_symbol))
-        )
+        return gather(exponents[..., self._ones]) - gather(exponents[..., self._zeros])
 
     def _strip(self, llr: np.ndarray) -> np.ndarray:
         """[F, L] from [F, S·m] in the order of transmission: without padding and interleaver."""
@@ -66,6 +78,7 @@ class Demapper:
             return received, noise_variance
         power = (np.square(np.abs(gain)) + noise_variance).mean(-1, keepdims=True)
         step = np.sqrt(power / 2) * 10 ** (self.link.adc_backoff_db / 20) / 2 ** (bits - 1)
+        step = np.maximum(step, LEAST_STEP)
         half = 2 ** (bits - 1)
         parts = [
             (np.clip(np.floor(part / step), -half, half - 1) + 0.5) * step
@@ -83,7 +96,9 @@ def llr_step(link: LinkConfig) -> float:
 def llr_words(llr: np.ndarray, bits: int, step: float) -> np.ndarray:
     """[...] int64 words of LLRs, round(llr/Δ), saturating at ±(2^(bits − 1) − 1)."""
     largest = 2 ** (bits - 1) - 1
-    return np.clip(np.round(llr / step), -largest, largest).astype(np.int64)
+    with np.errstate(over="ignore"):  # what leaves float64 saturates
+        words = np.round(llr / step)
+    return np.clip(words, -largest, largest).astype(np.int64)
 
 
 def _log_sum(exponents: np.ndarray) -> np.ndarray:

@@ -14,8 +14,24 @@ NAME = "manifest.json"
 MAX_BYTES = 2**20
 MOST_PIXELS = 2**24
 """Of an image, all channels together."""
-MOST_VALUES = 2**24
-"""Of what a receiver computes for one frame, such as its posterior."""
+MOST_VALUES = 2**22
+"""Of a codebook, and of what a receiver computes for one frame, such as its posterior."""
+
+MOST_CODEWORDS = 2**16
+"""And most tokens."""
+
+MOST_DISTANCES = 2**25
+"""From the symbols of a frame to the points of the constellation, for each bit; the longest frame of a code
+of 3GPP TS 38.212 has 25,344 bits, which as 1024-QAM are 26 million."""
+
+MOST_OUTPUTS = 2**20
+"""Classes, or receiver features."""
+
+LARGEST = 1e30
+"""Of a coordinate of a codeword, and of what is received; squares beyond leave float64."""
+
+DEEPEST = 32
+"""Levels of lists and objects."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +96,7 @@ def read_manifest(folder: Path) -> Manifest:
         ValueError: naming the value, if it is no manifest of a bundle that this version can run.
     """
     path = folder / NAME
+    check_inside(folder, path)
     if not path.is_file():
         raise FileNotFoundError(f"{folder} is no bundle: it has no {NAME}; linksim export makes bundles")
     if path.stat().st_size > MAX_BYTES:
@@ -101,6 +118,7 @@ def parse(content: Any) -> Manifest:
         TypeError, ValueError: naming the value that is wrong.
     """
     content = _mapping("the manifest", content)
+    _check_depth(content)
     if content.get("format") != FORMAT:
         raise ValueError(
             f"format must be {FORMAT!r}, got {checks.one_line(repr(content.get('format')), 60)}: this "
@@ -118,17 +136,13 @@ def parse(content: Any) -> Manifest:
             f"model.image_shape must be [channels, height, width], at most {MOST_PIXELS} values together, "
             f"got {list(shape)}"
         )
-    if max(link.tokens * link.codebook_size, link.tokens * link.embedding_dim) > MOST_VALUES:
-        raise ValueError(
-            f"link: {link.tokens} tokens of a codebook [{link.codebook_size}, {link.embedding_dim}] exceed "
-            f"the limit of {MOST_VALUES} values per frame"
-        )
+    _check_sizes(link)
     files = _mapping("files", _need(content, "files"))
     return Manifest(
         image_shape=(shape[0], shape[1], shape[2]),
         white=checks.whole("model.white", _need(model, "white", "model."), 1, 65535),
-        classes=checks.whole("model.classes", _need(model, "classes", "model."), 1, MOST_VALUES),
-        features=checks.whole("model.features", _need(model, "features", "model."), 1, MOST_VALUES),
+        classes=checks.whole("model.classes", _need(model, "classes", "model."), 1, MOST_OUTPUTS),
+        features=checks.whole("model.features", _need(model, "features", "model."), 1, MOST_OUTPUTS),
         link=link,
         receiver=checks.one_of("receiver", _need(content, "receiver"), ARITHMETICS),
         integer=_integer(_mapping("integer_receiver", _need(content, "integer_receiver"))),
@@ -137,21 +151,67 @@ def parse(content: Any) -> Manifest:
     )
 
 
+def check_inside(folder: Path, path: Path) -> None:
+    """Refuse a file that lies, through a link or otherwise, outside its bundle.
+
+    Raises:
+        ValueError: if it does, or if links lead in a circle.
+    """
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"{path} leads nowhere: put the file itself there") from error
+    if not inside:
+        raise ValueError(f"{path} leads out of the bundle: put the file itself there")
+
+
+def _check_depth(content: Any) -> None:
+    """Refuse what would exhaust the stack of what reads or shows it."""
+    waiting = [(content, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise ValueError(f"values are nested more than {DEEPEST} levels deep")
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        waiting += [(one, depth + 1) for one in inner]
+
+
+def _check_sizes(link: LinkConfig) -> None:
+    """Refuse a link for one frame of which a receiver would need much memory."""
+    layout, tokens = link.layout, link.tokens
+    sizes = {
+        "tokens": (tokens, MOST_CODEWORDS),
+        "codebook_size": (link.codebook_size, MOST_CODEWORDS),
+        "codebook_size times embedding_dim": (link.codebook_size * link.embedding_dim, MOST_VALUES),
+        "tokens times codebook_size": (tokens * link.codebook_size, MOST_VALUES),
+        "tokens times embedding_dim": (tokens * link.embedding_dim, MOST_VALUES),
+    }
+    for name, (size, most) in sizes.items():
+        if size > most:
+            raise ValueError(f"link: {name} must be at most {most}, got {checks.one_line(str(size), 40)}")
+    distances = layout.symbols * 2**link.bits_per_symbol * link.bits_per_symbol
+    if distances > MOST_DISTANCES:
+        raise ValueError(
+            f"link: a frame of {layout.symbols} symbols of {link.bits_per_symbol} bits needs {distances} "
+            f"distances, more than {MOST_DISTANCES}: give fewer tokens or bits_per_symbol"
+        )
+
+
 def _integer(words: dict[str, Any]) -> IntegerWords:
     place = "integer_receiver."
 
     def whole(name: str, least: int, most: int) -> int:
         return checks.whole(f"{place}{name}", _need(words, name, place), least, most)
 
-    def step(name: str) -> float:
-        return checks.real(f"{place}{name}", _need(words, name, place), above=0)
+    def step(name: str, most: float) -> float:
+        return checks.real(f"{place}{name}", _need(words, name, place), above=0, most=most)
 
     return IntegerWords(
         llr_bits=whole("llr_bits", 2, 8),
-        llr_step=step("llr_step"),
+        llr_step=step("llr_step", 1e6),
         weight_bits=whole("weight_bits", 2, 16),
         codebook_bits=whole("codebook_bits", 2, 16),
-        codebook_step=step("codebook_step"),
+        codebook_step=step("codebook_step", LARGEST),
     )
 
 

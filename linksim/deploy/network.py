@@ -8,10 +8,7 @@ import numpy as np
 from linksim import checks
 from linksim.deploy.bundle_files import read_bytes
 from linksim.deploy.manifest import Manifest
-from linksim.deploy.onnx_model import check_model
-
-VALUES_AT_ONCE = 2**22
-"""Of the largest activation; frames beyond wait for the next turn."""
+from linksim.deploy.onnx_model import frames_at_once
 
 
 class Network:
@@ -37,7 +34,7 @@ class Network:
         outputs: tuple[tuple[int, ...], ...],
     ) -> None:
         content = read_bytes(folder, name, manifest)
-        self._frames = max(1, VALUES_AT_ONCE // check_model(content, str(folder / name), inputs))
+        self._frames = frames_at_once(content, str(folder / name), inputs)
         self._path, self._inputs, self._outputs = folder / name, inputs, outputs
         runtime = _onnxruntime()
         options = runtime.SessionOptions()

@@ -5,12 +5,19 @@ nor ask for more memory than its manifest suggests. Field numbers are those of o
 """
 
 from linksim import checks
-from linksim.deploy.onnx_shapes import Graph, Node, infer, size_of
+from linksim.deploy.onnx_cost import cost_of
+from linksim.deploy.onnx_shapes import Graph, Node, size_of
 from linksim.deploy.protobuf import Field, fields, messages, number, numbers, text
 
 MOST_NODES = 10_000
 MOST_VALUES = 2**26
-"""Of all activations of a frame together."""
+"""Of the activations of a frame that are needed at one time."""
+
+MOST_WORK = 2**36
+"""Multiplications for a frame."""
+
+VALUES_AT_ONCE = 2**24
+"""Of activations that are needed at one time; frames beyond wait for the next turn."""
 
 FLOAT, INT64 = 1, 7
 BYTES_OF = {FLOAT: 4, INT64: 8}
@@ -18,7 +25,7 @@ LONGEST_LIST = 64
 """Of whole numbers that are followed through the graph; shapes are shorter."""
 
 
-def check_model(content: bytes, place: str, inputs: tuple[int, ...]) -> int:
+def frames_at_once(content: bytes, place: str, inputs: tuple[int, ...]) -> int:
     """Check a model with one float32 input, frames first.
 
     Args:
@@ -27,16 +34,25 @@ def check_model(content: bytes, place: str, inputs: tuple[int, ...]) -> int:
         inputs: shape of the input without its first axis.
 
     Returns:
-        the number of values of its largest activation of one frame.
+        the number of frames to run together at most, such that memory stays small.
 
     Raises:
         ValueError: if it is no ONNX model, holds what bundles do not need, or is too large.
     """
     try:
         graph, name = _graph(fields(memoryview(content)))
-        graph.shapes[name] = (1, *inputs)
-        return _walk(graph)
-    except (ValueError, LookupError, OverflowError) as error:
+        one = cost_of(graph, name, (1, *inputs))
+        if one.live > MOST_VALUES:
+            raise ValueError(f"its activations exceed {MOST_VALUES} values for one frame")
+        if one.work > MOST_WORK:
+            raise ValueError(f"it needs more than {MOST_WORK} multiplications for one frame")
+        frames = max(1, VALUES_AT_ONCE // one.live)
+        # Shapes can be made to grow with the square of the frames.
+        many = cost_of(graph, name, (frames, *inputs))
+        if many.live > frames * one.live or many.work > frames * one.work:
+            raise ValueError("its activations grow faster than the number of frames")
+        return frames
+    except (ArithmeticError, LookupError, RecursionError, ValueError) as error:
         raise ValueError(f"{place} is no ONNX model that linksim runs: {checks.one_line(error)}") from error
 
 
@@ -45,9 +61,10 @@ def _graph(model: dict[int, list[Field]]) -> tuple[Graph, str]:
     domains = {text(opset[1]) for opset in messages(model[8])}
     if domains - {"", "ai.onnx"} or model[25] or model[20]:
         raise ValueError("it holds functions, training information or operators that are not ONNX's own")
-    (main,) = messages(model[7]) or [None]
-    if main is None:
-        raise ValueError("it has no graph")
+    graphs = messages(model[7])
+    if len(graphs) != 1:
+        raise ValueError(f"it must have one graph, got {len(graphs)}")
+    main = graphs[0]
     if main[15]:
         raise ValueError("it has sparse constants")
     graph = Graph()
@@ -59,7 +76,10 @@ def _graph(model: dict[int, list[Field]]) -> tuple[Graph, str]:
     for node in nodes:
         if text(node[7]) not in ("", "ai.onnx"):
             raise ValueError(f"operator {text(node[7])}.{text(node[4])} is not ONNX's own")
-        attributes = {text(one[1]): one for one in messages(node[5])}
+        given = messages(node[5])
+        attributes = {text(one[1]): one for one in given}
+        if len(attributes) != len(given):
+            raise ValueError(f"{text(node[4])} has an attribute twice")
         if any(one[6] or one[11] or one[21] for one in attributes.values()):
             raise ValueError(f"{text(node[4])} holds a graph of its own")
         graph.nodes.append(
@@ -100,6 +120,8 @@ def _constant(graph: Graph, name: str, tensor: dict[int, list[Field]]) -> None:
         raise ValueError(f"constant {name} has no shape or no content")
     if size_of(tuple(dims)) * BYTES_OF[kind] != len(raw):
         raise ValueError(f"constant {name} does not have the size of its shape")
+    if name in graph.shapes:
+        raise ValueError(f"constant {name} is there twice")
     graph.shapes[name] = tuple(dims)
     if kind == INT64:
         if len(raw) > 8 * LONGEST_LIST:
@@ -107,16 +129,3 @@ def _constant(graph: Graph, name: str, tensor: dict[int, list[Field]]) -> None:
         graph.values[name] = [
             int.from_bytes(raw[i : i + 8], "little", signed=True) for i in range(0, len(raw), 8)
         ]
-
-
-def _walk(graph: Graph) -> int:
-    """Follow shapes through the graph; the size of the largest activation."""
-    total, largest = 0, 1
-    for node in graph.nodes:
-        shape, scratch = infer(graph, node)
-        size = max(size_of(shape), scratch)
-        total, largest = total + size, max(largest, size)
-        if total > MOST_VALUES:
-            raise ValueError(f"its activations exceed {MOST_VALUES} values for one frame, at {node.operator}")
-        graph.shapes[node.outputs[0]] = shape
-    return largest

@@ -55,13 +55,28 @@ class Graph:
         return self.values[node.inputs[place]]
 
 
+@dataclass(frozen=True)
+class Made:
+    """What a node makes and takes.
+
+    Attributes:
+        shape: of its first output.
+        scratch: values that it needs beside, while it runs.
+        work: multiplications and additions, about.
+    """
+
+    shape: Shape
+    scratch: int = 0
+    work: int = 0
+
+
 def size_of(shape: Shape) -> int:
     """Number of values."""
     return math.prod(shape)
 
 
-def infer(graph: Graph, node: Node) -> tuple[Shape, int]:
-    """Shape of a node's first output for one frame, and the values that it needs beside.
+def infer(graph: Graph, node: Node) -> Made:
+    """What a node makes and takes, for as many frames as its input has.
 
     Raises:
         ValueError: if the operator is not among those that bundles may use, or does not fit its inputs.
@@ -69,15 +84,15 @@ def infer(graph: Graph, node: Node) -> tuple[Shape, int]:
     if not node.outputs:
         raise ValueError(f"{node.operator} has no output")
     if node.operator in SAME_SHAPE:
-        return graph.shape(node, 0), 0
+        return Made(graph.shape(node, 0))
     if node.operator in BROADCAST:
-        return _broadcast(graph.shape(node, 0), graph.shape(node, 1)), 0
+        return Made(_broadcast(graph.shape(node, 0), graph.shape(node, 1)))
     if node.operator not in OTHERS:
         raise ValueError(f"operator {node.operator} is not among those that bundles may use")
-    shape, scratch = OTHERS[node.operator](graph, node)
-    if any(size < 0 for size in shape):
+    made = OTHERS[node.operator](graph, node)
+    if any(size < 0 for size in made.shape):
         raise ValueError(f"{node.operator} does not fit the shape of its input")
-    return shape, scratch
+    return made
 
 
 def _broadcast(first: Shape, second: Shape) -> Shape:
@@ -91,14 +106,15 @@ def _broadcast(first: Shape, second: Shape) -> Shape:
     return tuple(reversed(sizes))
 
 
-def _matmul(graph: Graph, node: Node) -> tuple[Shape, int]:
+def _matmul(graph: Graph, node: Node) -> Made:
     first, second = graph.shape(node, 0), graph.shape(node, 1)
     if len(first) < 2 or len(second) < 2 or first[-1] != second[-2]:
         raise ValueError(f"MatMul cannot multiply {list(first)} with {list(second)}")
-    return (*_broadcast(first[:-2], second[:-2]), first[-2], second[-1]), 0
+    shape = (*_broadcast(first[:-2], second[:-2]), first[-2], second[-1])
+    return Made(shape, work=size_of(shape) * first[-1])
 
 
-def _gemm(graph: Graph, node: Node) -> tuple[Shape, int]:
+def _gemm(graph: Graph, node: Node) -> Made:
     first, second = graph.shape(node, 0), graph.shape(node, 1)
     if len(first) != 2 or len(second) != 2:
         raise ValueError("Gemm multiplies matrices")
@@ -106,10 +122,10 @@ def _gemm(graph: Graph, node: Node) -> tuple[Shape, int]:
     other, columns = reversed(second) if node.whole("transB", 0) else second
     if inner != other:
         raise ValueError(f"Gemm cannot multiply {list(first)} with {list(second)}")
-    return (rows, columns), 0
+    return Made((rows, columns), work=rows * inner * columns)
 
 
-def _conv(graph: Graph, node: Node) -> tuple[Shape, int]:
+def _conv(graph: Graph, node: Node) -> Made:
     image, weight = graph.shape(node, 0), graph.shape(node, 1)
     groups = node.whole("group", 1)
     if len(image) < 3 or len(image) != len(weight) or groups < 1 or image[1] != weight[1] * groups:
@@ -117,15 +133,17 @@ def _conv(graph: Graph, node: Node) -> tuple[Shape, int]:
     sides = _windows(node, image[2:], list(weight[2:]))
     # The windows of the image side by side, as a convolution by matrix product needs them.
     scratch = weight[1] * groups * size_of(weight[2:]) * size_of(sides)
-    return (image[0], weight[0], *sides), scratch
+    shape = (image[0], weight[0], *sides)
+    return Made(shape, scratch, work=size_of(shape) * size_of(weight[1:]))
 
 
-def _pool(graph: Graph, node: Node) -> tuple[Shape, int]:
+def _pool(graph: Graph, node: Node) -> Made:
     image = graph.shape(node, 0)
     if len(image) < 3:
         raise ValueError(f"{node.operator} takes images")
     kernel = node.wholes("kernel_shape", [1] * (len(image) - 2))
-    return (*image[:2], *_windows(node, image[2:], kernel)), 0
+    shape = (*image[:2], *_windows(node, image[2:], kernel))
+    return Made(shape, work=size_of(shape) * size_of(tuple(kernel)))
 
 
 def _windows(node: Node, sides: Shape, kernel: list[int]) -> Shape:
@@ -149,20 +167,20 @@ def _windows(node: Node, sides: Shape, kernel: list[int]) -> Shape:
     return tuple(after)
 
 
-def _global_pool(graph: Graph, node: Node) -> tuple[Shape, int]:
+def _global_pool(graph: Graph, node: Node) -> Made:
     image = graph.shape(node, 0)
-    return (*image[:2], *(1 for _ in image[2:])), 0
+    return Made((*image[:2], *(1 for _ in image[2:])))
 
 
-def _flatten(graph: Graph, node: Node) -> tuple[Shape, int]:
+def _flatten(graph: Graph, node: Node) -> Made:
     shape, axis = graph.shape(node, 0), node.whole("axis", 1)
     if not -len(shape) <= axis <= len(shape):
         raise ValueError("Flatten has no such axis")
     axis %= len(shape) or 1
-    return (size_of(shape[:axis]), size_of(shape[axis:])), 0
+    return Made((size_of(shape[:axis]), size_of(shape[axis:])))
 
 
-def _reshape(graph: Graph, node: Node) -> tuple[Shape, int]:
+def _reshape(graph: Graph, node: Node) -> Made:
     before, wanted = graph.shape(node, 0), graph.value(node, 1)
     if not node.whole("allowzero", 0):
         if any(size == 0 and axis >= len(before) for axis, size in enumerate(wanted)):
@@ -174,22 +192,22 @@ def _reshape(graph: Graph, node: Node) -> tuple[Shape, int]:
     shape = tuple(wanted)
     if min(shape, default=1) < 0 or size_of(shape) != size_of(before):
         raise ValueError(f"Reshape cannot make {wanted} of {list(before)}")
-    return shape, 0
+    return Made(shape)
 
 
-def _transpose(graph: Graph, node: Node) -> tuple[Shape, int]:
+def _transpose(graph: Graph, node: Node) -> Made:
     shape = graph.shape(node, 0)
     order = node.wholes("perm", list(reversed(range(len(shape)))))
     if sorted(order) != list(range(len(shape))):
         raise ValueError("Transpose needs every axis once")
-    return tuple(shape[axis] for axis in order), 0
+    return Made(tuple(shape[axis] for axis in order))
 
 
-def _shape_of(graph: Graph, node: Node) -> tuple[Shape, int]:
+def _shape_of(graph: Graph, node: Node) -> Made:
     shape = graph.shape(node, 0)
     part = shape[slice(node.whole("start", 0), node.whole("end", len(shape)))]
     graph.values[node.outputs[0]] = list(part)
-    return (len(part),), 0
+    return Made((len(part),))
 
 
 SAME_SHAPE = frozenset(
@@ -221,7 +239,7 @@ SAME_SHAPE = frozenset(
     ]
 )
 BROADCAST = frozenset(["Add", "Div", "Mul", "Pow", "Sub"])
-OTHERS: dict[str, Callable[[Graph, Node], tuple[Shape, int]]] = {
+OTHERS: dict[str, Callable[[Graph, Node], Made]] = {
     "AveragePool": _pool,
     "Conv": _conv,
     "Flatten": _flatten,

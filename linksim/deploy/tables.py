@@ -6,10 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from linksim.deploy.bundle_files import read_table
-from linksim.deploy.manifest import MOST_VALUES, Manifest
+from linksim.deploy.manifest import LARGEST, Manifest
 from linksim.frame import CRC_BITS
 
-MOST_EDGES = 2**20
+MOST_EDGES = 2**17
+"""The largest code of 3GPP TS 38.212 has 316 ones in its base graph, each of them 384 edges."""
+
+MOST_GENERATOR = 2**28
+"""Of the bits of a generator matrix; the largest code of 3GPP TS 38.212 has 8448 by 25344."""
+
+MOST_WEIGHTS = 2**16
 ENERGY_TOLERANCE = 1e-3
 
 
@@ -67,7 +73,7 @@ def read_tables(folder: Path, manifest: Manifest) -> Tables:
 
     def packed(name: str, columns: int) -> np.ndarray:
         rows = layout.information_bits
-        _require(rows * columns <= 8 * MOST_VALUES, folder, name, "is too large")
+        _require(rows * columns <= MOST_GENERATOR, folder, name, f"exceeds {MOST_GENERATOR} bits")
         return np.unpackbits(table(name, "|u1", rows, -(-columns // 8)), axis=1, count=columns)
 
     tables = Tables(
@@ -101,7 +107,8 @@ def _graph(table, coded_bits: int) -> CodeGraph:
 
 def _check(tables: Tables, manifest: Manifest, folder: Path) -> None:
     codebook, points, words = tables.codebook, tables.constellation, manifest.integer
-    _require(bool(np.isfinite(codebook).all()), folder, "codebook", "must be finite")
+    within = bool((np.abs(codebook) <= LARGEST).all())
+    _require(within, folder, "codebook", f"must be finite, and at most {LARGEST:g} in magnitude")
     own = binary_labels(*tables.labels.shape)
     _require(np.array_equal(tables.labels, own), folder, "labels", "must be binary, MSB first")
     energy = float(np.mean(np.abs(points.astype(np.complex128)) ** 2))
@@ -111,11 +118,12 @@ def _check(tables: Tables, manifest: Manifest, folder: Path) -> None:
     largest = 2 ** (words.codebook_bits - 1) - 1
     within = np.abs(tables.integer_codebook.astype(np.int64)) <= largest
     _require(bool(within.all()), folder, "integer_codebook", f"must lie within ±{largest}")
+    _require(len(tables.weights) <= MOST_WEIGHTS, folder, "weights", f"has more than {MOST_WEIGHTS} values")
     weights = tables.weights.astype(np.int64)
     falling = (
         len(weights) > 0 and weights[0] == 2**words.weight_bits - 1 and bool((np.diff(weights) <= 0).all())
     )
-    _require(falling and len(weights) <= MOST_VALUES, folder, "weights", "must fall from 2^w − 1")
+    _require(falling, folder, "weights", "must fall from 2^w − 1")
     if tables.graph is not None:
         _check_graph(tables.graph, manifest.link.layout.message_bits, folder)
 

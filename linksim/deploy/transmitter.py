@@ -10,6 +10,9 @@ from linksim.frame import FrameLayout
 EPSILON = 1e-5
 """Added to the variance by layer normalisation."""
 
+GENERATOR_AT_ONCE = 2**22
+"""Bits of a generator matrix that become floats."""
+
 
 @dataclass(frozen=True)
 class Transmission:
@@ -64,7 +67,7 @@ class Transmitter:
         if not layout.interleaved:
             return np.pad(coded, ((0, 0), (0, layout.pad_bits)))
         padded = np.pad(coded, ((0, 0), (layout.pad_bits, 0)))
-        rows = padded.reshape(len(coded), layout.bits_per_symbol, layout.symbols)
+        rows = padded.reshape(len(padded), layout.bits_per_symbol, layout.symbols)
         return rows.transpose(0, 2, 1).reshape(padded.shape)
 
     def map(self, bits: np.ndarray) -> np.ndarray:
@@ -93,4 +96,10 @@ def normalised(latents: np.ndarray) -> np.ndarray:
 def parity(bits: np.ndarray, generator: np.ndarray) -> np.ndarray:
     """[F, c] products of bits [F, k] and a generator matrix [k, c] over the binary numbers."""
     # As floats, since NumPy multiplies whole numbers without BLAS; sums up to 2^24 are exact.
-    return (bits.astype(np.float32) @ generator.astype(np.float32) % 2).astype(np.uint8)
+    ones, rows = bits.astype(np.float32), max(1, len(generator))
+    few = max(1, GENERATOR_AT_ONCE // rows)
+    parts = [
+        (ones @ generator[:, i : i + few].astype(np.float32) % 2).astype(np.uint8)
+        for i in range(0, generator.shape[1], few)
+    ]
+    return np.concatenate(parts, axis=1)

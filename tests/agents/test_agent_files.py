@@ -116,8 +116,8 @@ def pickled(path):
 
 
 DAMAGES = {
-    "empty": (lambda path: path.write_bytes(b""), "is not a linksim agent, or is truncated"),
-    "text": (lambda path: path.write_text("agent"), "is not a linksim agent, or is truncated"),
+    "empty": (lambda path: path.write_bytes(b""), "is not a linksim agent .* or is truncated"),
+    "text": (lambda path: path.write_text("agent"), "is not a linksim agent .* or is truncated"),
     "truncated": (truncated, "truncated"),
     "a bit flipped": (flipped, "damaged|truncated"),
     "plain pickle": (
@@ -176,7 +176,7 @@ def test_what_would_grow_is_refused(tmp_path):
     path = tmp_path / "bomb.pt"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("one/data.pkl", bytes(2**28 + 1))
-    with pytest.raises(ValueError, match="damaged"):
+    with pytest.raises(ValueError, match="compressed"):
         load_agent(path)
     with pytest.raises(FileNotFoundError, match="no such agent"):
         load_agent(tmp_path / "none.pt")

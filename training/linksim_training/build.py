@@ -1,6 +1,6 @@
 """The small models for images of a shape."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from torch import nn
@@ -15,6 +15,8 @@ from linksim_training.routed_model import RoutedModel
 
 EncoderName = Literal["auto", "convolution", "residual"]
 AnyModel = SemanticModel | RoutedModel
+MOST_SIDE = 2**31 - 1
+"""Channels or pixels along a side of an image, or classes, that PyTorch counts."""
 
 
 def build_model(
@@ -75,29 +77,53 @@ def build_from(spec: dict[str, Any], seed: int = 0) -> AnyModel:
     Raises:
         LookupError, TypeError, ValueError: if it is none.
     """
-    channels, height, width = (int(size) for size in spec["image_shape"])
-    shape, classes, link = (channels, height, width), int(spec["classes"]), LinkConfig(**spec["link"])
-    encoder = spec.get("encoder", "convolution")
+    shape, classes, link, encoder = sizes_of(spec)
     if "modes" not in spec:
         return build_model(shape, classes, link, seed, encoder)
     return build_routed_model(shape, classes, spec["modes"], link, seed, encoder, spec["header_symbols"])
+
+
+def sizes_of(spec: Mapping[str, Any]) -> tuple[tuple[int, int, int], int, LinkConfig, EncoderName]:
+    """Image shape, classes, configuration of the link, and encoder that a specification names.
+
+    Raises:
+        LookupError, TypeError, ValueError: if it names none, or they are out of range.
+    """
+    channels, height, width = (
+        checks.whole("image_shape", size, 1, MOST_SIDE) for size in spec["image_shape"]
+    )
+    classes = checks.whole("classes", spec["classes"], 1, MOST_SIDE)
+    encoder = _encoder_name(spec.get("encoder", "convolution"), channels)
+    return (channels, height, width), classes, LinkConfig(**spec["link"]), encoder
+
+
+def untrained_networks(
+    image_shape: tuple[int, int, int], classes: int, config: LinkConfig, encoder: EncoderName
+) -> tuple[nn.Module, nn.Module]:
+    """Encoder and head, their weights drawn from PyTorch's global generator; arguments as `build_model`."""
+    make_encoder = ResNetEncoder if _encoder_name(encoder, image_shape[0]) == "residual" else Encoder
+    network = make_encoder(image_shape, config.tokens, config.embedding_dim)
+    return network, Head(config.tokens, config.embedding_dim, classes)
+
+
+def _encoder_name(encoder: EncoderName, channels: int) -> EncoderName:
+    checks.one_of("encoder", encoder, ("auto", "convolution", "residual"))
+    if encoder == "auto":
+        return "residual" if channels == 3 else "convolution"
+    return encoder
 
 
 def _networks(
     image_shape: tuple[int, int, int], classes: int, config: LinkConfig, seed: int, encoder: EncoderName
 ) -> tuple[nn.Module, nn.Module, dict[str, Any]]:
     """Encoder, head, and the specification of both."""
-    checks.one_of("encoder", encoder, ("auto", "convolution", "residual"))
-    if encoder == "auto":
-        encoder = "residual" if image_shape[0] == 3 else "convolution"
+    encoder = _encoder_name(encoder, image_shape[0])
     spec: dict[str, Any] = {
         "image_shape": list(image_shape),
         "classes": classes,
         "link": config.as_dict(),
         "encoder": encoder,
     }
-    make_encoder = ResNetEncoder if encoder == "residual" else Encoder
     with isolated(stream_seed(seed, "weights")):
-        network = make_encoder(image_shape, config.tokens, config.embedding_dim)
-        head = Head(config.tokens, config.embedding_dim, classes)
+        network, head = untrained_networks(image_shape, classes, config, encoder)
     return network, head, spec

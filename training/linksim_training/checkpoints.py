@@ -1,8 +1,6 @@
 """Checkpoints: plain tensors and plain metadata, nothing that runs code when loaded."""
 
 import io
-import pickle
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +8,14 @@ from typing import Any
 import torch
 
 from linksim import checks, files
+from linksim.archive import Limits, NotPlain, read_archive
+from linksim_training import specified
 from linksim_training.build import AnyModel, build_from
 from linksim_training.model import SemanticModel
 from linksim_training.routed_model import RoutedModel
 
 FORMAT = "linksim checkpoint 1"
-MAX_BYTES = 2**31
+LIMITS = Limits(file_bytes=2**31)
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,6 @@ def write(path: str | Path, content: dict[str, Any]) -> None:
     torch.save(content, buffer)
     with files.whole(path) as aside:
         aside.write_bytes(buffer.getbuffer())
-
-
-def damaged(path: Path) -> bool:
-    """Whether an archive differs from what was written, which torch.load does not look at."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is not None
-    except Exception:  # what a damaged file makes the reader raise has no common class
-        return True
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -122,8 +113,10 @@ def load_any_checkpoint(path: str | Path) -> tuple[AnyModel, dict[str, Any]]:
             "torch.load(path, weights_only=True)['model_state_dict'] into it"
         )
     try:
+        weights = content["model_state_dict"]
+        specified.check(content["spec"], weights)  # before memory is taken for what it describes
         model = build_from(content["spec"])
-        model.load_state_dict(content["model_state_dict"])
+        model.load_state_dict(weights)
         temperatures = content["temperatures"]
         model.link.vq_temp = checks.real("vq_temp", temperatures["vq_temp"], above=0)
         model.link.symbol_temp = checks.real("symbol_temp", temperatures["symbol_temp"], above=0)
@@ -136,23 +129,14 @@ def load_any_checkpoint(path: str | Path) -> tuple[AnyModel, dict[str, Any]]:
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"no such checkpoint: {path}")
-    if path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"{path} is larger than {MAX_BYTES} bytes, the limit for a checkpoint")
     try:
-        whole = zipfile.is_zipfile(path)
-    except zipfile.BadZipFile:  # such as a part of a larger one
-        whole = False
-    if not whole:
-        raise ValueError(f"{path} is not a checkpoint, or is truncated")
-    if damaged(path):
-        raise ValueError(f"{path} is damaged: its content is not what was written")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+        content = read_archive(path, LIMITS)
+    except NotPlain as error:
         raise ValueError(
-            f"{path} holds more than plain tensors and metadata, so it was not loaded"
+            f"{path} holds more than plain tensors and metadata, so it was not loaded: "
+            f"{checks.one_line(error)}"
         ) from error
-    except Exception as error:  # what a damaged file makes the reader raise has no common class
+    except ValueError as error:
         raise ValueError(f"{path} is not a readable checkpoint: {checks.one_line(error)}") from error
     needed = {"format", "model_state_dict", "spec", "temperatures", "metadata"}
     if not isinstance(content, dict) or not needed <= content.keys() or content["format"] != FORMAT:

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from linksim import checks
+from linksim.archive import Limits, read_archive
 from linksim_training import checkpoints
 
 FORMAT = "linksim training state 1"
@@ -12,7 +12,8 @@ FILE = "training_state.pt"
 """Its name among the checkpoints."""
 
 KEYS = {"format", "epoch", "batch", "meter", "model", "optimiser", "scheduler", "averages", "random", "rows"}
-MAX_BYTES = 2**33
+LIMITS = Limits(file_bytes=2**33, values=2**26)
+"""It holds the rows of all epochs."""
 
 
 def save_state(path: str | Path, state: dict[str, Any]) -> None:
@@ -30,15 +31,13 @@ def load_state(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no such training state: {path}")
-    if path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"{path} is larger than {MAX_BYTES} bytes, the limit for a training state")
-    unreadable = f"{path} is not a readable training state: start again with --overwrite"
-    if checkpoints.damaged(path):
-        raise ValueError(unreadable)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a damaged file makes the reader raise has no common class
-        raise ValueError(unreadable) from error
+        state = read_archive(path, LIMITS)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is not a readable training state: start again with --overwrite "
+            f"({checks.one_line(error)})"
+        ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT or not state.keys() >= KEYS:
         raise ValueError(f"{path} is not a training state of this version: start again with --overwrite")
     return state

@@ -2,20 +2,19 @@
 
 import io
 import json
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from linksim import checks, files
+from linksim.archive import Limits, NotPlain, read_archive
 from linksim_envs.policies.features import features_from
 from linksim_envs.policies.learned import LearnedPolicy
 from linksim_envs.policies.network import Network
 
 FORMAT = "linksim agent 1"
-MAX_BYTES = 2**28
+LIMITS = Limits(file_bytes=2**28)
 LONGEST_NAME = 80
 
 
@@ -75,29 +74,18 @@ def load_agent(path: str | Path) -> LearnedPolicy:
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"no such agent: {path}")
-    if path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"{path} is larger than {MAX_BYTES} bytes, the limit for an agent")
-    _check_archive(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(f"{path} holds more than plain tensors and a description: not loaded") from error
-    except Exception as error:  # what a damaged file makes the reader raise has no common class
-        raise ValueError(f"{path} is not a readable agent: {checks.one_line(error)}") from error
+        content = read_archive(path, LIMITS)
+    except NotPlain as error:
+        raise ValueError(
+            f"{path} holds more than plain tensors and a description: not loaded: {checks.one_line(error)}"
+        ) from error
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is not a linksim agent that can be read: {checks.one_line(error)}"
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a linksim agent; `linksim train-agent --agents …` writes them")
     if not isinstance(content.get("spec"), str) or not isinstance(content.get("weights"), dict):
         raise ValueError(f"{path} is not a linksim agent: description or weights are missing")
     return content
-
-
-def _check_archive(path: Path) -> None:
-    """Refuse what is no archive, would grow when read, or is not what was written."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            grown = sum(one.file_size for one in archive.infolist()) > MAX_BYTES
-            broken = grown or archive.testzip() is not None  # which torch.load does not look at
-    except Exception as error:  # what a damaged file makes the reader raise has no common class
-        raise ValueError(f"{path} is not a linksim agent, or is truncated") from error
-    if broken:
-        raise ValueError(f"{path} is damaged: its content is not what was written")

@@ -80,7 +80,8 @@ def write_bundle(
     Raises:
         FileExistsError: if something stands there that is not to be replaced, or is no bundle.
         TypeError: if the model is none, or not in float32 on the CPU.
-        ValueError: if a part of the link is one's own, or a network cannot be exported.
+        ValueError: if a part of the link is one's own, a network cannot be exported, or the link exceeds the
+            limits of bundles.
     """
     place = Path(out)
     check_target(place, overwrite)
@@ -123,6 +124,7 @@ def write_bundle(
         "about": dict(about or {}),
         "files": {},
     }
+    manifests.parse(content)  # what `linksim.deploy` would refuse is not written
     with files.whole_folder(place, replace=overwrite) as folder:
         for name, network in networks.items():
             content["files"][name] = _write(folder / name, network)
