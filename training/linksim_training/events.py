@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,13 @@ class Events:
     """
 
     def __init__(self, folder: Path, first_step: int) -> None:
-        from tensorboard.compat.proto.event_pb2 import SessionLog  # pyright: ignore[reportAttributeAccessIssue]
-
+        log = _messages().SessionLog
         folder.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
         self.path = folder / name
         self._append(
             {"file_version": "brain.Event:2"},
-            {"step": first_step, "session_log": SessionLog(status=SessionLog.START)},
+            {"step": first_step, "session_log": log(status=log.START)},
         )
 
     def write(
@@ -46,13 +46,17 @@ class Events:
         self._append(*({"step": step, "summary": summary} for summary in summaries))
 
     def _append(self, *events: dict[str, Any]) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         try:
             with self.path.open("ab") as file:
                 writer = RecordWriter(file)
                 for event in events:
-                    writer.write(Event(wall_time=time.time(), **event).SerializeToString())
+                    writer.write(_messages().Event(wall_time=time.time(), **event).SerializeToString())
         except OSError as error:  # a full disk is told without a name
             raise OSError(error.errno, error.strerror, str(self.path)) from error
+
+
+def _messages() -> Any:
+    """TensorBoard's messages, classes that are made when they are imported, unknown to type checkers."""
+    return import_module("tensorboard.compat.proto.event_pb2")
