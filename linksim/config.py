@@ -34,6 +34,19 @@ BACKENDS = ("sionna", "fused")
 CODE_GRADIENTS = ("straight-through", "product")
 ARITHMETICS = ("float", "integer")
 DEFECTS: tuple[Defect, ...] = get_args(Defect)
+WORD_LENGTHS = {
+    "dac_bits": (1, 16),
+    "adc_bits": (1, 16),
+    "llr_bits": (2, 8),
+    "weight_bits": (2, 16),
+    "codebook_bits": (2, 16),
+}
+"""Shortest and longest words."""
+
+
+def llr_step(bits: int, step: float | None = None) -> float:
+    """Step of LLRs of so many bits: as given, or 16/2^bits."""
+    return 16 / 2**bits if step is None else step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,11 +157,10 @@ class HardwareOptions:
     """Step of the LLRs; 16/2^llr_bits by default."""
 
     def __post_init__(self) -> None:
-        ranges = {"dac_bits": (1, 16), "adc_bits": (1, 16), "llr_bits": (2, 8)}
-        for name, (least, most) in ranges.items():
+        for name in ("dac_bits", "adc_bits", "llr_bits"):
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, checks.whole(name, value, least, most))
+                object.__setattr__(self, name, checks.whole(name, value, *WORD_LENGTHS[name]))
         for name in ("dac_backoff_db", "pa_backoff_db", "adc_backoff_db"):
             value = getattr(self, name)
             if value is not None:
@@ -181,12 +193,9 @@ class DecisionOptions:
     def __post_init__(self) -> None:
         checks.one_of("decision", self.decision, DECISIONS)
         checks.one_of("arithmetic", self.arithmetic, ARITHMETICS)
-        for name, (least, most) in {
-            "radius": (0, 64),
-            "weight_bits": (2, 16),
-            "codebook_bits": (2, 16),
-        }.items():
-            object.__setattr__(self, name, checks.whole(name, getattr(self, name), least, most))
+        object.__setattr__(self, "radius", checks.whole("radius", self.radius, 0, 64))
+        for name in ("weight_bits", "codebook_bits"):
+            object.__setattr__(self, name, checks.whole(name, getattr(self, name), *WORD_LENGTHS[name]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,10 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 
@@ -53,31 +53,34 @@ def whole_folder(path: str | Path, replace: bool = False) -> Iterator[Path]:
     """Give an empty folder to fill beside the target; at the end without an error, rename it to the target.
 
     Args:
-        path: the target.
+        path: the target; a link to a folder stands for that folder.
         replace: whether to take the place of a folder that stands there by then, with all its content; an
             empty one is replaced anyway.
 
     Raises:
         FileExistsError: at the end, if something does and it is not to be replaced.
-        OSError: if it cannot be written.
+        OSError: if it cannot be written, or is the current folder.
     """
-    target = Path(path).absolute()
+    target = Path(path).resolve()
+    if Path.cwd().is_relative_to(target):
+        raise OSError(f"cannot replace {path}, the current folder or one around it: give another")
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside, old = (target.with_name(f".{os.getpid()}.{kind}.{target.name}") for kind in ("new", "old"))
-    aside.mkdir()
-    try:
+    # Inside a folder that only its owner may enter, and whose name nobody else has.
+    with TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as beside:
+        aside, old = Path(beside) / "new", Path(beside) / "old"
+        aside.mkdir()
         yield aside
         empty = target.is_dir() and not any(target.iterdir())
         if target.exists() and not empty and (not replace or not target.is_dir()):
             raise FileExistsError(f"{path} exists already")
         if target.exists():
             target.rename(old)
-        aside.rename(target)
-    finally:
-        if old.exists() and not target.exists():  # the new folder did not make it
-            old.rename(target)
-        shutil.rmtree(aside, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        try:
+            aside.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)
+            raise
 
 
 def check_writable(*paths: str | Path | None) -> None:

@@ -10,9 +10,7 @@ from linksim.config import BACKENDS, DEMAPPERS, MODULATIONS
 from linksim.constellations import psk_points
 from linksim.fused import certificate
 from linksim.fused.demodulate import demodulate as compiled_demodulate
-
-LEAST_VARIANCE = 1e-20
-"""Keeps the exponents of the LLRs finite in float32."""
+from linksim.numerics import LEAST_VARIANCE
 
 
 class Modem:

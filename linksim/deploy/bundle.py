@@ -106,8 +106,8 @@ class Bundle:
 
         Args:
             received: [S] complex symbols of a frame, or [F, S].
-            noise_variance: total variance of the complex noise: a number, or one per frame, [F], or symbol,
-                [F, S] ([S] of a single frame).
+            noise_variance: total variance of the complex noise, over which the channel "bsc" has
+                4/ln((1 − p)/p): a number, or one per frame, [F], or symbol, [F, S] ([S] of a single frame).
             gain: what the symbols were multiplied with, alike.
             receiver: "float" or "integer"; the one that the model was trained for if None.
 
@@ -159,6 +159,8 @@ class Bundle:
                 f"received must have shape [{symbols}] or [F, {symbols}], got {list(array.shape)}"
             )
         array = _finite("received", _cast(array, np.complex128))
+        if np.iscomplexobj(noise_variance):
+            raise TypeError("noise_variance must be real, got complex numbers")
         variance = _finite("noise_variance", _cast(noise_variance, np.float64))
         if (variance < 0).any():
             raise ValueError(f"noise_variance must not be negative, got {variance.min():g}")
@@ -172,6 +174,21 @@ class Bundle:
         own = self._receivers[kind]
         parts = [own(*(signal[part] for signal in signals)) for part in _turns(len(signals[0]), own.size)]
         return _joined(Reception, parts)
+
+    def decide(self, llr: Any, *, receiver: str | None = None) -> Reception:
+        """LLRs [F, L] of the coded bits, ln P(b=1)/P(b=0), to everything behind them.
+
+        Raises:
+            ValueError: if they have another shape, or are not finite.
+        """
+        kind = self.manifest.receiver if receiver is None else receiver
+        checks.one_of("receiver", kind, ARITHMETICS)
+        count = self.manifest.link.layout.coded_bits
+        array = _finite("llr", _cast(llr, np.float64))
+        if array.ndim != 2 or array.shape[1] != count:
+            raise ValueError(f"llr must have shape [F, {count}], got {list(array.shape)}")
+        own = self._receivers[kind]
+        return _joined(Reception, [own.decide(array[part]) for part in _turns(len(array), own.size)])
 
     def classify(self, embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits [F, classes] and receiver features [F, features] of embeddings [F, N, D] float32."""
@@ -212,7 +229,9 @@ class _Receiver:
         self.size = max(points, link.tokens * link.codebook_size, self._decode.edges)
 
     def __call__(self, received: np.ndarray, noise_variance: np.ndarray, gain: np.ndarray) -> Reception:
-        llr = self._demap(received, noise_variance, gain)
+        return self.decide(self._demap(received, noise_variance, gain))
+
+    def decide(self, llr: np.ndarray) -> Reception:
         information, crc_ok = self._decode(llr)
         decision = self._decide(information)
         return Reception(llr, information, crc_ok, decision.posterior, decision.index, decision.embedding)
@@ -249,7 +268,14 @@ def _per_symbol(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndar
     frames, symbols = shape
     if value.ndim == 1 and value.shape == (frames,) and frames != 1:
         value = value[:, None]
-    allowed = ((), (1,), (frames, 1), (frames, symbols), *(((symbols,),) if frames == 1 else ()))
+    allowed = (
+        (),
+        (1,),
+        (frames, 1),
+        (1, symbols),
+        (frames, symbols),
+        *(((symbols,),) if frames == 1 else ()),
+    )
     if value.shape not in allowed:
         raise ValueError(
             f"{name} must be a number, one per frame, [{frames}], or one per symbol, [{frames}, {symbols}], "

@@ -6,9 +6,7 @@ from linksim.config import LinkConfig
 from linksim.deploy.belief_propagation import BeliefPropagation
 from linksim.deploy.tables import Tables
 from linksim.deploy.transmitter import parity
-
-LOOK_EVERY = 2
-"""Iterations of belief propagation between two looks at the CRC."""
+from linksim.numerics import LOOK_EVERY
 
 
 class Decoder:
@@ -58,4 +56,4 @@ class Decoder:
         assert self._crc is not None
         bits = (llr > 0).astype(np.uint8)
         information, check = np.split(bits, [self.layout.information_bits], axis=1)
-        return (parity(information, self._crc) == check).all(1)
+        return (parity(information, self._crc, check.shape[1]) == check).all(1)

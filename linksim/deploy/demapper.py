@@ -3,16 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from linksim.config import LinkConfig
+from linksim.config import LinkConfig, llr_step
 from linksim.deploy.tables import Tables, binary_labels
+from linksim.numerics import LEAST_POWER, LEAST_VARIANCE
 
 Complex = NDArray[np.complex128]
 
 VALUES_AT_ONCE = 2**21
 """Distances to points of the constellation; symbols beyond wait for the next turn."""
 
-LEAST_POWER = 1e-15
-LEAST_VARIANCE = 1e-20
 LEAST_STEP = 1e-100
 """Of converters that hear neither signal nor noise."""
 
@@ -66,7 +65,7 @@ class Demapper:
     def _quantized(self, llr: np.ndarray) -> np.ndarray:
         if self.link.llr_bits is None:
             return llr
-        step = llr_step(self.link)
+        step = llr_step(self.link.llr_bits, self.link.llr_step)
         return llr_words(llr, self.link.llr_bits, step) * step
 
     def _digitised(
@@ -85,12 +84,6 @@ class Demapper:
             for part in (received.real, received.imag)
         ]
         return parts[0] + 1j * parts[1], noise_variance + step**2 / 6
-
-
-def llr_step(link: LinkConfig) -> float:
-    """Step of quantized LLRs: as given, or 16/2^llr_bits."""
-    assert link.llr_bits is not None
-    return 16 / 2**link.llr_bits if link.llr_step is None else link.llr_step
 
 
 def llr_words(llr: np.ndarray, bits: int, step: float) -> np.ndarray:

@@ -9,7 +9,8 @@ def frames_of(images: Any, shape: tuple[int, int, int], white: int) -> tuple[np.
     """Images with their channels first and values from 0 to 1.
 
     Args:
-        images: one image or many: [c, h, w], [h, w, c] or, of one channel, [h, w], or a batch of these;
+        images: one image or many: [c, h, w], [h, w, c] or, of one channel, [h, w], or a batch of these, as
+            the first of which the shape fits ([1, h, w] is an image of one channel, not a batch of one);
             whole numbers from 0 to `white`, or real numbers from 0 to 1.
         shape: (c, h, w).
         white: value of the brightest pixel of whole numbers.
@@ -25,7 +26,7 @@ def frames_of(images: Any, shape: tuple[int, int, int], white: int) -> tuple[np.
     if array.dtype.kind not in "uif":
         raise TypeError(f"images must hold whole or real numbers, got {array.dtype}")
     channels, height, width = shape
-    layouts = {(channels, height, width): (0, 1, 2), (height, width, channels): (2, 0, 1)}
+    layouts = {(height, width, channels): (2, 0, 1), (channels, height, width): (0, 1, 2)}
     single = True
     if channels == 1 and array.shape == (height, width):
         array = array[None, None]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from linksim import checks
-from linksim.config import ARITHMETICS, LinkConfig
+from linksim.config import ARITHMETICS, WORD_LENGTHS, LinkConfig
 
 FORMAT = "linksim bundle 1"
 NAME = "manifest.json"
@@ -200,17 +200,17 @@ def _check_sizes(link: LinkConfig) -> None:
 def _integer(words: dict[str, Any]) -> IntegerWords:
     place = "integer_receiver."
 
-    def whole(name: str, least: int, most: int) -> int:
-        return checks.whole(f"{place}{name}", _need(words, name, place), least, most)
+    def length(name: str) -> int:
+        return checks.whole(f"{place}{name}", _need(words, name, place), *WORD_LENGTHS[name])
 
     def step(name: str, most: float) -> float:
         return checks.real(f"{place}{name}", _need(words, name, place), above=0, most=most)
 
     return IntegerWords(
-        llr_bits=whole("llr_bits", 2, 8),
+        llr_bits=length("llr_bits"),
         llr_step=step("llr_step", 1e6),
-        weight_bits=whole("weight_bits", 2, 16),
-        codebook_bits=whole("codebook_bits", 2, 16),
+        weight_bits=length("weight_bits"),
+        codebook_bits=length("codebook_bits"),
         codebook_step=step("codebook_step", LARGEST),
     )
 

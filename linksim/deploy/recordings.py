@@ -24,8 +24,12 @@ class Recording(NamedTuple):
     gain: np.ndarray | None
 
 
-def read_images(path: Path) -> np.ndarray:
+def read_images(path: Path, channels: int) -> np.ndarray:
     """Images from .npy, from .npz (array `images` or `x_test`, or the only one), or a picture file.
+
+    Args:
+        path: of the file.
+        channels: that a picture is converted to.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -33,7 +37,7 @@ def read_images(path: Path) -> np.ndarray:
     """
     ending = path.suffix.lower()
     if ending in PICTURES:
-        return _picture(path)
+        return _picture(path, channels)
     if ending == ".npy":
         return read_npy(_content(path), str(path))
     if ending == ".npz":
@@ -122,8 +126,8 @@ def _one(arrays: dict[str, np.ndarray], names: tuple[str, ...], path: Path) -> n
     return next(iter(arrays.values()))
 
 
-def _picture(path: Path) -> np.ndarray:
-    """[h, w] or [h, w, c] uint8."""
+def _picture(path: Path, channels: int) -> np.ndarray:
+    """[h, w] or [h, w, channels] float32 from 0 to 1."""
     content = _content(path)
     try:
         import io
@@ -135,7 +139,11 @@ def _picture(path: Path) -> np.ndarray:
         with Image.open(io.BytesIO(content)) as picture:
             if picture.width * picture.height > MOST_PIXELS:
                 raise ValueError(f"it has {picture.width}x{picture.height} pixels")
-            kept = picture if picture.mode in ("L", "RGB") else picture.convert("RGB")
-            return np.asarray(kept)
+            if picture.mode.startswith(("I", "F")):
+                raise ValueError(f"its pixels are of mode {picture.mode}, and 8 bits are read: give .npy")
+            mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(channels)
+            if mode is None:
+                raise ValueError(f"pictures have 1, 3 or 4 channels, and the model takes {channels}")
+            return np.asarray(picture.convert(mode)).astype(np.float32) / 255
     except Exception as error:  # what a damaged picture makes the reader raise has no common class
         raise ValueError(f"{path} is not a readable picture: {checks.one_line(error, 100)}") from error

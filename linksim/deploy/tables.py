@@ -45,8 +45,9 @@ class Tables:
         constellation: [2^m] complex64, points in the order of their labels.
         integer_codebook: [K, D] int16, in units of the manifest's codebook step.
         weights: [T] uint16, posterior weight of a score so many LLR steps below the largest one; zero beyond.
-        generator: [N·b, L] uint8 generator matrix of CRC and code; None without both.
-        crc: [N·b, c] uint8 generator matrix of the CRC; None without.
+        generator: [N·b, ⌈L/8⌉] uint8 generator matrix of CRC and code, eight columns in a byte; None without
+            both.
+        crc: [N·b, ⌈c/8⌉] uint8 generator matrix of the CRC, likewise; None without.
         graph: of the LDPC code; None without.
     """
 
@@ -74,7 +75,7 @@ def read_tables(folder: Path, manifest: Manifest) -> Tables:
     def packed(name: str, columns: int) -> np.ndarray:
         rows = layout.information_bits
         _require(rows * columns <= MOST_GENERATOR, folder, name, f"exceeds {MOST_GENERATOR} bits")
-        return np.unpackbits(table(name, "|u1", rows, -(-columns // 8)), axis=1, count=columns)
+        return table(name, "|u1", rows, -(-columns // 8))
 
     tables = Tables(
         codebook=table("codebook", "<f4", link.codebook_size, link.embedding_dim),

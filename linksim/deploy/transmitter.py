@@ -10,9 +10,6 @@ from linksim.frame import FrameLayout
 EPSILON = 1e-5
 """Added to the variance by layer normalisation."""
 
-GENERATOR_AT_ONCE = 2**22
-"""Bits of a generator matrix that become floats."""
-
 
 @dataclass(frozen=True)
 class Transmission:
@@ -59,7 +56,7 @@ class Transmitter:
     def coded(self, information: np.ndarray) -> np.ndarray:
         """[F, L] coded bits of information bits [F, N·b]."""
         generator = self.tables.generator
-        return information if generator is None else parity(information, generator)
+        return information if generator is None else parity(information, generator, self.layout.coded_bits)
 
     def pad(self, coded: np.ndarray) -> np.ndarray:
         """[F, S·m] bits in the order of transmission of coded bits [F, L]."""
@@ -93,13 +90,14 @@ def normalised(latents: np.ndarray) -> np.ndarray:
     return (centred / deviation).astype(np.float32)
 
 
-def parity(bits: np.ndarray, generator: np.ndarray) -> np.ndarray:
-    """[F, c] products of bits [F, k] and a generator matrix [k, c] over the binary numbers."""
-    # As floats, since NumPy multiplies whole numbers without BLAS; sums up to 2^24 are exact.
-    ones, rows = bits.astype(np.float32), max(1, len(generator))
-    few = max(1, GENERATOR_AT_ONCE // rows)
-    parts = [
-        (ones @ generator[:, i : i + few].astype(np.float32) % 2).astype(np.uint8)
-        for i in range(0, generator.shape[1], few)
-    ]
-    return np.concatenate(parts, axis=1)
+def parity(bits: np.ndarray, generator: np.ndarray, columns: int) -> np.ndarray:
+    """[F, columns] uint8 products over the binary numbers.
+
+    Args:
+        bits: [F, k] uint8.
+        generator: [k, ⌈columns/8⌉] uint8 matrix, eight columns in a byte.
+        columns: of the matrix.
+    """
+    sums = [np.bitwise_xor.reduce(generator[np.flatnonzero(row)], axis=0) for row in bits]
+    packed = np.stack(sums) if sums else np.zeros((0, generator.shape[1]), np.uint8)
+    return np.unpackbits(packed, axis=1, count=columns)

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from linksim import checks
 from linksim.bits import labels
 from linksim.modem import Modem
+from linksim.numerics import LEAST_POWER
 from linksim.stages.channel import Channel
-from linksim.stages.demap import LEAST_POWER
 from linksim.stages.front_end import FrontEnd
 
 BITS_PER_SYMBOL = 2

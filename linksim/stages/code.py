@@ -8,9 +8,7 @@ from torch import Tensor
 from linksim import sionna_bridge
 from linksim.frame import FrameLayout
 from linksim.gradients import gradient_only
-
-LOOK_EVERY = 2
-"""Iterations of belief propagation between two looks at the CRC."""
+from linksim.numerics import LOOK_EVERY
 
 LEAST_BIAS = 1e-20
 """Of |1 − 2p|; keeps its logarithm finite, and the gradient of a product with one zero factor right."""

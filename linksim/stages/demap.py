@@ -4,12 +4,10 @@ from torch import Tensor
 
 from linksim.frame import FrameLayout
 from linksim.modem import Modem
+from linksim.numerics import LEAST_POWER
 from linksim.stages.llr_quantizer import LlrQuantizer
 from linksim.stages.padding import strip_frame
 from linksim.stages.qam_llr import qam_llr
-
-LEAST_POWER = 1e-15
-"""Of a gain; keeps a symbol that faded away finite, with LLRs of zero."""
 
 
 class Demap:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from linksim.config import llr_step
 from linksim.stages.uniform import mid_tread
 
 
@@ -19,7 +20,7 @@ class LlrQuantizer:
 
     def __init__(self, bits: int, step: float | None = None) -> None:
         self.bits = bits
-        self.step = 16 / 2**bits if step is None else step
+        self.step = llr_step(bits, step)
 
     def __call__(self, llr: Tensor) -> Tensor:
         """[...] LLRs rounded to multiples of the step; straight-through in gradient, zero if saturated."""

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from linksim.modem import LEAST_VARIANCE, Modem
+from linksim.modem import Modem
+from linksim.numerics import LEAST_VARIANCE
 
 
 def qam_llr(received: Tensor, noise_variance: Tensor, modem: Modem) -> Tensor:

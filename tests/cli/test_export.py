@@ -105,17 +105,38 @@ def test_a_recording_may_say_how_noisy_it_is(exported, tmp_path):
     assert outcomes[0] == outcomes[1] == outcomes[2]
 
 
+def test_another_bundle_than_the_link_is_refused(checkpoint, tmp_path, refused, monkeypatch):
+    """A runtime that normalises otherwise, which its own test vectors would not have noticed."""
+    monkeypatch.setattr("linksim_training.export.bundle._check_written", lambda folder: None)
+    monkeypatch.setattr("linksim.deploy.transmitter.normalised", lambda latents: 1.5 * latents)
+    words = ["export", checkpoint, "--out", tmp_path / "bundle", "--images", "20", "--random-latents", "20"]
+    assert "does not do what the link does" in refused(*words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_losses_of_a_coarse_receiver_are_warned_of(checkpoint, tmp_path, capsys):
+    words = ["export", checkpoint, "--out", tmp_path / "bundle", "--images", "150", "--random-latents", "2"]
+    words += ["--snr-db", "20", "--draws", "2", "--codebook-bits", "2", "--quiet"]
+    assert main([str(word) for word in words]) == 0
+    errors = capsys.readouterr().err
+    rows = json.loads((tmp_path / "bundle" / "manifest.json").read_text())["verification"]["over_the_air"]
+    worse = rows[1]["difference"] < -0.003
+    assert ("integer receiver is" in errors) == worse
+
+
 def test_own_test_vectors(exported, capsys):
     assert main(["run-bundle", str(exported / "bundle")]) == 0
     assert "Passed." in capsys.readouterr().out
 
 
-def test_a_picture(exported, tmp_path):
+def test_a_picture(exported, tmp_path, refused, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     from PIL import Image
 
-    pixels = np.full((8, 8), 9, np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "image.png")
-    np.save(tmp_path / "image.npy", pixels)
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+    Image.fromarray(pixels).convert("RGB").save(tmp_path / "image.png")
+    Image.fromarray(pixels.astype(np.uint16)).save(tmp_path / "deep.png")
+    np.save(tmp_path / "image.npy", pixels / 255)
     for kind in ("png", "npy"):
         words = [
             "--images",
@@ -126,6 +147,7 @@ def test_a_picture(exported, tmp_path):
         ]
         assert main(["run-bundle", str(exported / "bundle"), *words]) == 0
     assert np.array_equal(np.load(tmp_path / "png.npy"), np.load(tmp_path / "npy.npy"))
+    assert "8 bits are read" in refused("run-bundle", exported / "bundle", "--images", tmp_path / "deep.png")
 
 
 def test_refusals(exported, checkpoint, tmp_path, refused, tree):
@@ -147,6 +169,9 @@ def test_refusals(exported, checkpoint, tmp_path, refused, tree):
         (["run-bundle", bundle, "--symbols", tmp_path / "odd.npy"], "frames of 8 symbols"),
         (["run-bundle", bundle, "--symbols", tmp_path / "text.cf32"], "complex64"),
         (whole, "--noise-variance or --snr-db"),
+        ([*whole, "--out", tmp_path / "x.npz"], "--out"),
+        (["run-bundle", bundle, "--receiver", "integer"], "--receiver is about"),
+        (["run-bundle", bundle, "--images", tmp_path / "whole.npy", "--snr-db", "1"], "--snr-db is about"),
         ([*whole, "--snr-db", "1", "--noise-variance", "1"], "give one of them"),
         (["export", tmp_path / "nothing.pt", "--out", tmp_path / "out"], "no such checkpoint"),
         (["export", checkpoint, "--out", bundle], "--overwrite"),

@@ -12,7 +12,7 @@ from linksim import Link, LinkConfig
 from linksim.deploy.decision import FloatDecision, IntegerDecision
 from linksim.deploy.decoder import Decoder
 from linksim.deploy.demapper import Demapper
-from linksim.deploy.transmitter import Transmitter, normalised
+from linksim.deploy.transmitter import Transmitter, normalised, parity
 from linksim.verification.integer_decision import decide as exact_decision
 
 single_cases = cases_of(links(precisions=st.just(torch.float32)))
@@ -39,6 +39,14 @@ def test_latents_are_normalised_alike(case):
     # The same number in float64, so at most one that lies between two of float32 may round the other way.
     assert (ours != theirs).mean() < 0.02
     assert np.allclose(ours, theirs, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 3])
+def test_parity_is_a_product_over_the_binary_numbers(frames):
+    random = np.random.default_rng(0)
+    bits = random.integers(0, 2, (frames, 50)).astype(np.uint8)
+    generator = random.integers(0, 2, (50, 70)).astype(np.uint8)
+    assert np.array_equal(parity(bits, np.packbits(generator, axis=1), 70), bits.astype(int) @ generator % 2)
 
 
 @reproducible(100)

@@ -1,6 +1,8 @@
 """A written bundle does what the model does, from images to classes."""
 
+import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from helpers.bundles import CODED, bundle_of, images_of, model_for
 from torch import nn
 
 from linksim import Link, LinkConfig
+from linksim.cli import main
 from linksim.deploy import load, self_test
 from linksim.stages.quantize import Quantize
 from linksim_training import SemanticModel
@@ -117,6 +120,7 @@ def test_decode_takes_a_frame_or_many(plain):
     assert np.array_equal(one.embedding, many.embedding[1])
     for variance in ([0.1] * 3, [[0.1]] * 3, np.full(symbols.shape, 0.1)):
         assert np.array_equal(bundle.decode(symbols, variance).embedding, many.embedding)
+    assert np.array_equal(bundle.decode(symbols, 0.1, np.ones((1, 4))).embedding, many.embedding)
     turned = bundle.decode(symbols * 2j, 0.4, 2j)
     assert np.allclose(turned.embedding, many.embedding, atol=1e-6)
     assert bundle.decode(symbols[:0], 0.1).label.shape == (0,)
@@ -216,6 +220,10 @@ def test_unknown_receivers_and_strings_are_named(plain):
         plain[1].decode(np.zeros(4), 0.1, receiver="fixed")
     with pytest.raises(TypeError, match="received"):
         plain[1].decode(np.array(["x"] * 4), 0.1)
+    with pytest.raises(TypeError, match="noise_variance must be real"):
+        plain[1].decode(np.zeros(4), 0.1j)
+    with pytest.raises(ValueError, match="llr must have shape"):
+        plain[1].decide(np.zeros((1, 15)))
     with pytest.raises(ValueError, match="latents"):
         plain[1].transmit(np.zeros((1, 4, 7)))
     with pytest.raises(ValueError, match="latents must be finite"):
@@ -266,3 +274,60 @@ def test_what_cannot_be_exported_is_named(tmp_path):
     with pytest.raises(TypeError, match=r"nn\.Module"):
         write_bundle(loose, tmp_path / "bundle", images_of())
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 3), (1, 5, 9)])
+def test_images_whose_channels_could_be_last(shape, tmp_path):
+    model = bundle_of(PLAIN, tmp_path / "bundle", shape=shape)
+    images = images_of(shape, count=3, seed=4)
+    with torch.no_grad():
+        latents = model.encoder(images)
+    assert np.allclose(load(tmp_path / "bundle").latents(images.numpy()), latents, atol=1e-5)
+
+
+def test_a_model_in_training_stays_as_it_is(tmp_path):
+    model = model_for(PLAIN)
+    norm = nn.BatchNorm1d(10)
+    model.head.logits = nn.Sequential(model.head.logits, norm)
+    model.train()
+    before = norm.running_mean.clone()
+    write_bundle(model, tmp_path / "bundle", images_of())
+    assert model.training
+    assert norm.training
+    assert torch.equal(norm.running_mean, before)
+    assert self_test(load(tmp_path / "bundle")).passed
+
+
+def test_the_test_vectors_notice_another_codebook(plain, tmp_path):
+    """With the hash of the manifest set right: damage is found by what the bundle does."""
+    copy = tmp_path / "bundle"
+    shutil.copytree(plain[1].folder, copy)
+    path, manifest = copy / "tables" / "codebook.npy", copy / "manifest.json"
+    table = np.load(path)
+    np.save(path, table[::-1].copy())
+    content = json.loads(manifest.read_text())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    content["files"]["tables/codebook.npy"] |= {"sha256": digest, "bytes": path.stat().st_size}
+    manifest.write_text(json.dumps(content))
+    tested = self_test(load(copy))
+    assert not tested.bits_equal
+    assert tested.embedding_error > 0.01
+    assert not tested.passed
+    assert main(["run-bundle", str(copy), "--quiet"]) == 1
+
+
+def test_dense_constellations_whose_last_bit_no_float_can_tell(tmp_path):
+    """64-PSK: some LLRs are below the rounding of float32, and hard decisions go by it."""
+    config = LinkConfig(
+        tokens=16, codebook_size=64, embedding_dim=4, bits_per_symbol=6, modulation="psk", decision="map"
+    )
+    bundle_of(config, tmp_path / "bundle")
+    assert self_test(load(tmp_path / "bundle")).passed
+
+
+def test_converters_that_hear_nothing(tmp_path):
+    bundle_of(CODED, tmp_path / "bundle")
+    bundle = load(tmp_path / "bundle")
+    symbols = bundle.manifest.link.layout.symbols
+    heard = bundle.receive(np.zeros(symbols), 0.0, 0.0)
+    assert np.isfinite(heard.embedding).all()

@@ -15,7 +15,6 @@ from linksim.deploy import load, self_test
 from linksim.deploy.arrays import read_npy
 from linksim.deploy.manifest import MOST_DISTANCES, MOST_VALUES
 from linksim.deploy.tables import MOST_EDGES, MOST_GENERATOR
-from linksim.deploy.transmitter import parity
 from linksim_training.build import build_model
 from linksim_training.export.bundle import write_bundle
 
@@ -195,19 +194,9 @@ def test_headers_that_lie(header):
     assert str(caught.value).isprintable()
 
 
-def test_parity_in_parts(monkeypatch):
-    rng = np.random.default_rng(0)
-    bits, generator = (
-        rng.integers(0, 2, (3, 50)).astype(np.uint8),
-        rng.integers(0, 2, (50, 70)).astype(np.uint8),
-    )
-    monkeypatch.setattr("linksim.deploy.transmitter.GENERATOR_AT_ONCE", 50 * 9)
-    assert np.array_equal(parity(bits, generator), bits.astype(int) @ generator % 2)
-
-
 def test_the_largest_standard_code_is_within_the_limits():
     assert MOST_EDGES >= 316 * 384
-    assert 2 * MOST_GENERATOR >= 8448 * 25344
+    assert MOST_GENERATOR >= 8448 * 25344
     assert MOST_DISTANCES >= 25344 // 10 * 2**10 * 10
 
 

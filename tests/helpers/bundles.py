@@ -1,12 +1,10 @@
 """Bundles and their parts, made from links and models without training."""
 
-import numpy as np
 import torch
 
 from linksim.config import LinkConfig
 from linksim.deploy.manifest import IntegerWords
 from linksim.deploy.tables import CodeGraph, Tables
-from linksim.frame import CRC_BITS
 from linksim.stages.decide_integer import IntegerArithmetic
 from linksim.stages.llr_quantizer import LlrQuantizer
 from linksim_training import build_model
@@ -52,17 +50,14 @@ def tables_from(link):
     """The tables of a float32 link as a bundle would read them."""
     arrays, layout = tables_of(link, integer_of(link.config)), link.layout
 
-    def unpacked(name, columns):
-        return np.unpackbits(arrays[name], axis=1, count=columns) if name in arrays else None
-
     graph = None
     if layout.code != "none":
         graph = CodeGraph(*(arrays[name] for name in ("checks", "variables", "positions", "known_zeros")))
     plain = ("codebook", "labels", "constellation", "integer_codebook", "weights")
     return Tables(
         *(arrays[name] for name in plain),
-        unpacked("generator", layout.coded_bits),
-        unpacked("crc", CRC_BITS[layout.crc]),
+        arrays.get("generator"),
+        arrays.get("crc"),
         graph,
     )
 

@@ -20,6 +20,9 @@ FRAMES_AT_ONCE = 250
 LEAST_MARGIN = 1e-4
 """Of squared distances: below, the rounding errors of another encoder may decide for the other codeword."""
 
+LARGEST_LOSS = 0.003
+"""Of accuracy, by a receiver with other arithmetic, before it is warned of."""
+
 Report = Callable[[int], None]
 
 
@@ -118,6 +121,30 @@ def class_rows(
             {"snr_db": snr, **_row(kind, decided["link"], decided[kind], labels)} for kind in ARITHMETICS
         ]
     return rows
+
+
+def warnings_of(rows: Sequence[dict[str, Any]], own: str) -> list[str]:
+    """What a user should know of the classes over the air.
+
+    Args:
+        rows: of `class_rows`.
+        own: the receiver that the model was trained for.
+    """
+    found = []
+    for row in rows:
+        sent = row["images"] * row["draws"]
+        if row["receiver"] == own and row["different_class"]:
+            found.append(
+                f"the {own} receiver classifies {row['different_class']} of {sent} transmissions at "
+                f"{row['snr_db']:g} dB otherwise than the link: their LLRs or messages are so close to a "
+                "decision that rounding makes it"
+            )
+        elif row["receiver"] != own and row["difference"] < -LARGEST_LOSS:
+            found.append(
+                f"the {row['receiver']} receiver is {-100 * row['difference']:.2f} points worse than the "
+                f"link at {row['snr_db']:g} dB: give longer words, such as --llr-bits 8 --codebook-bits 12"
+            )
+    return found
 
 
 def as_dict(

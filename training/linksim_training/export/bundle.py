@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from linksim import checks, files, provenance
+from linksim.config import WORD_LENGTHS
+from linksim.deploy import load, self_test
 from linksim.deploy import manifest as manifests
 from linksim.evaluation import evaluating
 from linksim.stages.decide_integer import IntegerArithmetic
@@ -43,11 +45,10 @@ class WordLengths:
     codebook_bits: int = 8
 
     def __post_init__(self) -> None:
-        checks.whole("llr_bits", self.llr_bits, 2, 8)
+        for name in ("llr_bits", "weight_bits", "codebook_bits"):
+            checks.whole(name, getattr(self, name), *WORD_LENGTHS[name])
         if self.llr_step is not None:
             checks.real("llr_step", self.llr_step, above=0, most=1e6)
-        checks.whole("weight_bits", self.weight_bits, 2, 16)
-        checks.whole("codebook_bits", self.codebook_bits, 2, 16)
 
 
 def write_bundle(
@@ -90,6 +91,7 @@ def write_bundle(
         raise ValueError(
             f"images must have shape [T, c, h, w] with T of at least 2, got {list(images.shape)}"
         )
+    checks.whole("white", white, 1, 65535)
     words = own_words(model) if words is None else words
     integer = IntegerArithmetic(
         LlrQuantizer(words.llr_bits, words.llr_step), words.weight_bits, words.codebook_bits
@@ -99,8 +101,6 @@ def write_bundle(
         vectors = vectors_of(model, images[:EXAMPLES].float())
         arrays |= {f"test/{name}.npy": vector for name, vector in vectors.items()}
         networks = _networks(model, vectors)
-    with torch.no_grad():
-        features = model.head(torch.from_numpy(vectors["embedding"]))[1].shape[1]
     content: dict[str, Any] = {
         "format": manifests.FORMAT,
         "versions": provenance.versions((*provenance.PACKAGES, "onnx", "onnxscript")),
@@ -109,7 +109,7 @@ def write_bundle(
             "image_shape": list(images.shape[1:]),
             "white": white,
             "classes": vectors["logits"].shape[1],
-            "features": features,
+            "features": vectors["features"].shape[1],
         },
         "link": model.link.config.as_dict(),
         "frame": _frame(model),
@@ -134,10 +134,29 @@ def write_bundle(
             entry = _write(folder / name, buffer.getvalue())
             content["files"][name] = {**entry, "dtype": array.dtype.str, "shape": list(array.shape)}
         files.write_json(folder / manifests.NAME, content)
+        _check_written(folder)
         if verify is not None:
             content["verification"] = dict(verify(folder))
             files.write_json(folder / manifests.NAME, content)
     return content
+
+
+def _check_written(folder: Path) -> None:
+    """Load a bundle and run its test vectors.
+
+    Raises:
+        ValueError: if it cannot be loaded, or does something else than the link.
+    """
+    try:
+        tested = self_test(load(folder))
+    except ValueError as error:
+        raise ValueError(f"this model makes no bundle that linksim runs: {checks.one_line(error)}") from error
+    if not tested.passed:
+        figures = ", ".join(f"{name} {value}" for name, value in vars(tested).items())
+        raise ValueError(
+            "the bundle does not do what the link does on its test vectors, so nothing was written: "
+            + figures
+        )
 
 
 def check_target(out: Path, overwrite: bool) -> None:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from linksim.config import llr_step
 from linksim.deploy.bundle import Bundle
 from linksim.deploy.bundle_files import read_table
 
 LARGEST_ERROR = 1e-3
-"""Of an LLR over its magnitude plus one, and of a coordinate of an embedding or of a logit likewise."""
+"""Of an LLR over its magnitude plus one, and of a coordinate of an embedding or of a logit likewise.
+Quantized LLRs may lie a step further away, where one is between two words."""
 
 MOST_FRAMES = 64
 MOST_POSTERIORS = 2**24
@@ -70,8 +72,11 @@ def self_test(bundle: Bundle) -> SelfTest:
     gain = vector("gain", "<c8", layout.symbols)
     index = vector("index", "<i4", link.tokens)
     sent, own_latents = bundle.transmit(latents), bundle.latents(images)
+    llr = vector("llr", "<f4", layout.coded_bits)
     heard = bundle.receive(received, variance, gain)
-    own_logits, _ = bundle.classify(heard.embedding)
+    # From the LLRs of the link: hard decisions on one that is nearly zero go by its rounding.
+    decided = bundle.decide(np.nan_to_num(llr, posinf=0.0, neginf=0.0))
+    own_logits, _ = bundle.classify(decided.embedding)
     return SelfTest(
         frames=len(images),
         tokens=index.size,
@@ -79,8 +84,8 @@ def self_test(bundle: Bundle) -> SelfTest:
         other_indices=int((bundle.transmit(own_latents).index != index).sum()),
         bits_equal=np.array_equal(sent.bits, bits) and np.array_equal(sent.index, index),
         symbols_equal=np.array_equal(sent.symbols, vector("symbols", "<c8", layout.symbols)),
-        llr_error=_error(heard.llr, vector("llr", "<f4", layout.coded_bits)),
-        embedding_error=_error(heard.embedding, vector("embedding", "<f4", link.tokens, dim)),
+        llr_error=_error(heard.llr, llr, _step(bundle)),
+        embedding_error=_error(decided.embedding, vector("embedding", "<f4", link.tokens, dim)),
         logit_error=_error(own_logits, logits),
         labels_equal=np.array_equal(own_logits.argmax(-1), logits.argmax(-1)),
     )
@@ -99,10 +104,18 @@ def _frames(bundle: Bundle) -> int:
     return entry.shape[0]
 
 
-def _error(found: np.ndarray, expected: np.ndarray) -> float:
-    """Largest error over the magnitude plus one; infinite if something is not finite."""
+def _step(bundle: Bundle) -> float:
+    """By how much a quantized LLR may be off; zero if LLRs are not quantized."""
+    link, words = bundle.manifest.link, bundle.manifest.integer
+    if bundle.manifest.receiver == "integer":
+        return words.llr_step
+    return 0.0 if link.llr_bits is None else llr_step(link.llr_bits, link.llr_step)
+
+
+def _error(found: np.ndarray, expected: np.ndarray, allowed: float = 0.0) -> float:
+    """Largest error beyond what is allowed, over the magnitude plus one; infinite if one is not finite."""
     if not np.isfinite(expected).all():
         return float("inf")
     exact = expected.astype(np.float64)
-    error = float((np.abs(found - exact) / (np.abs(exact) + 1)).max())
+    error = float((np.maximum(np.abs(found - exact) - allowed, 0) / (np.abs(exact) + 1)).max())
     return error if np.isfinite(error) else float("inf")
