@@ -35,7 +35,7 @@ class Entries:
         try:
             self._archive = zipfile.ZipFile(path)
         except Exception as error:  # what a damaged directory makes the reader raise has no common class
-            raise ValueError("it is no such file, or is truncated") from error
+            raise ValueError("it is no file of torch.save, or is truncated") from error
         try:
             self._members = self._checked(size)
             self.total = sum(one.file_size for one in self._members.values())
@@ -66,7 +66,7 @@ class Entries:
             raise ValueError(f"its members claim more bytes than its {size}")
         roots = {one.filename.split("/", 1)[0] for one in members}
         if len(roots) != 1 or not all("/" in one.filename for one in members):
-            raise ValueError("it is no such file: its members lie in no common folder")
+            raise ValueError("it is no file of torch.save: its members lie in no common folder")
         found = {one.filename.split("/", 1)[1]: one for one in members}
         if len(found) != len(members):
             raise ValueError("it has two members of one name")
@@ -74,7 +74,7 @@ class Entries:
 
     def _member(self, name: str) -> zipfile.ZipInfo:
         if name not in self._members:
-            raise ValueError(f"it is no such file, or is truncated: it has no {name}")
+            raise ValueError(f"it is no file of torch.save, or is truncated: it has no {name}")
         return self._members[name]
 
     def __contains__(self, name: str) -> bool:

@@ -186,7 +186,7 @@ OF_RATE = [
     ({"tell_outcomes": 1}, TypeError, "tell_outcomes must be a bool"),
     ({"checkpoint": "/no/such/file.pt"}, FileNotFoundError, "no such checkpoint: /no/such/file.pt"),
     ({"checkpoint": 3}, TypeError, "checkpoint must be the path of a file, got int"),
-    ({"checkpoint": __file__}, ValueError, "is not a checkpoint"),
+    ({"checkpoint": __file__}, ValueError, "is not a readable checkpoint"),
     ({"checkpoint": "a.pt", "model": object()}, TypeError, "give a model or a checkpoint, not both"),
 ]
 ARGUMENTS = [
