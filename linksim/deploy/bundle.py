@@ -148,8 +148,7 @@ class Bundle:
         self, received: Any, noise_variance: Any, gain: Any = 1.0, *, receiver: str | None = None
     ) -> Reception:
         """Received symbols to everything that the receiver makes of them; arguments as for `decode`."""
-        kind = self.manifest.receiver if receiver is None else receiver
-        checks.one_of("receiver", kind, ARITHMETICS)
+        own = self._receiver(receiver)
         symbols = self.manifest.link.layout.symbols
         array = np.asarray(received)
         if array.dtype.kind not in "cfiu":
@@ -171,7 +170,6 @@ class Bundle:
             _per_symbol("noise_variance", variance, shape),
             _per_symbol("gain", gains, shape),
         )
-        own = self._receivers[kind]
         parts = [own(*(signal[part] for signal in signals)) for part in _turns(len(signals[0]), own.size)]
         return _joined(Reception, parts)
 
@@ -181,14 +179,17 @@ class Bundle:
         Raises:
             ValueError: if they have another shape, or are not finite.
         """
-        kind = self.manifest.receiver if receiver is None else receiver
-        checks.one_of("receiver", kind, ARITHMETICS)
+        own = self._receiver(receiver)
         count = self.manifest.link.layout.coded_bits
         array = _finite("llr", _cast(llr, np.float64))
         if array.ndim != 2 or array.shape[1] != count:
             raise ValueError(f"llr must have shape [F, {count}], got {list(array.shape)}")
-        own = self._receivers[kind]
         return _joined(Reception, [own.decide(array[part]) for part in _turns(len(array), own.size)])
+
+    def _receiver(self, kind: str | None) -> "_Receiver":
+        return self._receivers[
+            checks.one_of("receiver", self.manifest.receiver if kind is None else kind, ARITHMETICS)
+        ]
 
     def classify(self, embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits [F, classes] and receiver features [F, features] of embeddings [F, N, D] float32."""

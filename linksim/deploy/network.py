@@ -35,7 +35,7 @@ class Network:
     ) -> None:
         content = read_bytes(folder, name, manifest)
         self._frames = frames_at_once(content, str(folder / name), inputs)
-        self._path, self._inputs, self._outputs = folder / name, inputs, outputs
+        self._path, self._outputs = folder / name, outputs
         runtime = _onnxruntime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -7,13 +7,13 @@ import numpy as np
 
 from linksim import checks, files
 from linksim.deploy.arrays import read_npy, read_npz
+from linksim.deploy.manifest import MOST_PIXELS
 
 MAX_BYTES = 2**28
 RAW = (".cf32", ".cfile", ".fc32", ".iq")
 """Endings of recordings as software radios make them: complex64, little-endian, nothing else."""
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-MOST_PIXELS = 2**24
 
 
 class Recording(NamedTuple):

@@ -6,9 +6,7 @@ import numpy as np
 
 from linksim.deploy.tables import Tables
 from linksim.frame import FrameLayout
-
-EPSILON = 1e-5
-"""Added to the variance by layer normalisation."""
+from linksim.numerics import NORM_EPSILON
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def normalised(latents: np.ndarray) -> np.ndarray:
         return latents
     exact = latents.astype(np.float64)
     centred = exact - exact.mean(-1, keepdims=True)
-    deviation = np.sqrt(np.square(centred).mean(-1, keepdims=True) + EPSILON)
+    deviation = np.sqrt(np.square(centred).mean(-1, keepdims=True) + NORM_EPSILON)
     return (centred / deviation).astype(np.float32)
 
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
+from linksim.numerics import NORM_EPSILON
 from linksim.stages.soft_assignment import soft_assignment
 
 
@@ -26,7 +27,7 @@ class Quantize(nn.Module):
         """
         if latents.shape[-1] == 1:
             return latents
-        return layer_norm(latents.double(), latents.shape[-1:]).to(latents.dtype)
+        return layer_norm(latents.double(), latents.shape[-1:], eps=NORM_EPSILON).to(latents.dtype)
 
     def hard(self, latents: Tensor, codebook: Tensor) -> Tensor:
         """Index of the nearest codeword.

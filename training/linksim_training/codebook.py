@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from linksim.centres import centres
 from linksim.evaluation import evaluating, placed
 from linksim_training.build import AnyModel
 from linksim_training.parts import links_of
@@ -27,26 +28,19 @@ def initialise_codebook(model: AnyModel, images: Tensor, seed: int) -> None:
     Does nothing to a codebook if the images give fewer different latents than there are codewords, or latents
     that are not finite, which training reports.
     """
-    from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
-
     latents = latents_of(model, images).cpu().double()
     if not bool(torch.isfinite(latents).all()):
         return
     different = len(torch.unique(latents, dim=0))
-    centres: dict[int, Tensor] = {}
+    found: dict[int, Tensor] = {}
     for link in links_of(model):
         clusters = link.config.codebook_size
         if different < clusters:
             continue
-        if clusters not in centres:
-            # One thread, because the order in which threads add up their shares changes the last bits.
-            with threadpool_limits(limits=1):
-                kmeans = KMeans(clusters, n_init=1, random_state=seed % 2**32)  # pyright: ignore[reportArgumentType]
-                kmeans.fit(latents.numpy())
-            centres[clusters] = torch.from_numpy(kmeans.cluster_centers_)
+        if clusters not in found:
+            found[clusters] = torch.from_numpy(centres(latents.numpy(), clusters, seed))
         with torch.no_grad():
-            link.codebook.copy_(centres[clusters])
+            link.codebook.copy_(found[clusters])
 
 
 class MovingAverages:

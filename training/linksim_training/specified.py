@@ -40,7 +40,7 @@ def check(spec: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
     if claimed > sum(held.values()):
         raise ValueError(f"its tensors share numbers: they claim {claimed} bytes of {sum(held.values())}")
     shape, classes, link, encoder = sizes_of(spec)
-    sizes = {f"{LINK}{name}": size for name, size in _link_shapes(spec, link, weights).items()}
+    sizes = {f"{LINK}{name}": size for name, size in _link_shapes(spec, link).items()}
     for name, size in sizes.items():
         _compare(name, size, weights)
     with torch.device("meta"):
@@ -49,9 +49,7 @@ def check(spec: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
         _compare_network(part, network, weights)
 
 
-def _link_shapes(
-    spec: Mapping[str, Any], link: LinkConfig, weights: Mapping[str, Tensor]
-) -> dict[str, tuple[int, ...]]:
+def _link_shapes(spec: Mapping[str, Any], link: LinkConfig) -> dict[str, tuple[int, ...]]:
     """Shapes of the link's tensors that grow with its sizes, by name."""
     if "modes" not in spec:
         return {"codebook": (link.codebook_size, link.embedding_dim)}

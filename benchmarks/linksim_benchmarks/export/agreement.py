@@ -60,7 +60,7 @@ def random_agreement(
     link, generator, different = model.link, stream(seed, "latents"), 0
     for count in _turns(frames):
         latents = torch.randn(count, link.layout.tokens, link.config.embedding_dim, generator=generator)
-        different += _different(bundle, latents, link.hard(latents, _silent(model, count)))
+        different += _different(bundle, latents, link.hard(latents, _silent(model, count), decide=False))
         report(count)
     return BitAgreement(frames, different)
 
@@ -74,7 +74,7 @@ def image_agreement(
     with evaluating(model):
         for part in images.split(FRAMES_AT_ONCE):
             latents = model.encoder(part)
-            trace = model.link.hard(latents, _silent(model, len(part)))
+            trace = model.link.hard(latents, _silent(model, len(part)), decide=False)
             different += _different(bundle, latents, trace)
             sent = bundle.transmit(bundle.latents(part.numpy()))
             assert trace.index is not None

@@ -10,7 +10,6 @@ from linksim import checks
 from linksim.config import LinkConfig
 from linksim.gradients import Backward
 from linksim.interop.keras.backend import TfTensor, keras, tf
-from linksim.interop.keras.centres import centres
 from linksim.interop.keras.exchange import transmit
 from linksim.interop.keras.inputs import Inputs, check_shapes, split
 from linksim.interop.keras.losses import commitment as commitment_loss
@@ -22,6 +21,7 @@ from linksim.interop.keras.settings import (
     snr_setting,
     temperature,
 )
+from linksim.interop.keras.start import first_codebook
 from linksim.interop.keras.torch_link import TorchLink
 from linksim.link import PATHS
 
@@ -171,7 +171,7 @@ class LinkLayer(keras.layers.Layer):
         given = torch.as_tensor(np.array(latents), dtype=self.torch_link.link.codebook.dtype)
         check_shapes(self.config, tuple(given.shape), True)
         normalised = self.torch_link.link.quantize.normalise(given).flatten(0, 1)
-        self.codebook.assign(centres(normalised.numpy(), self.config.codebook_size, self.seed))
+        self.codebook.assign(first_codebook(normalised.numpy(), self.config.codebook_size, self.seed))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """(B, N, D), whatever comes beside the latents.

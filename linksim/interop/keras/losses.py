@@ -1,9 +1,7 @@
 """Loss terms of a link in TensorFlow, equal to those of linksim's trainer."""
 
 from linksim.interop.keras.backend import TfTensor, tf
-
-EPSILON = 1e-5
-"""What layer normalisation adds to the variance, as in `Quantize.normalise`."""
+from linksim.numerics import NORM_EPSILON
 
 
 def commitment(latents: TfTensor, codebook: TfTensor, nearest: TfTensor) -> TfTensor:
@@ -26,4 +24,4 @@ def normalise(latents: TfTensor) -> TfTensor:
     if latents.shape[-1] == 1:
         return latents
     mean, variance = tf.nn.moments(latents, axes=-1, keepdims=True)
-    return (latents - mean) * tf.math.rsqrt(variance + EPSILON)
+    return (latents - mean) * tf.math.rsqrt(variance + NORM_EPSILON)

@@ -99,6 +99,7 @@ def write_bundle(
     with evaluating(model):
         arrays = {f"tables/{name}.npy": table for name, table in tables_of(model.link, integer).items()}
         vectors = vectors_of(model, images[:EXAMPLES].float())
+        features = vectors.pop("features").shape[1]
         arrays |= {f"test/{name}.npy": vector for name, vector in vectors.items()}
         networks = _networks(model, vectors)
     content: dict[str, Any] = {
@@ -109,7 +110,7 @@ def write_bundle(
             "image_shape": list(images.shape[1:]),
             "white": white,
             "classes": vectors["logits"].shape[1],
-            "features": vectors["features"].shape[1],
+            "features": features,
         },
         "link": model.link.config.as_dict(),
         "frame": _frame(model),

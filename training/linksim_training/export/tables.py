@@ -32,12 +32,10 @@ def tables_of(link: Link, integer: IntegerArithmetic) -> dict[str, np.ndarray]:
         "weights": _weights(integer, layout.bits_per_token),
     }
     if layout.coded:
-        tables["generator"] = _packed(link.code)
+        tables["generator"] = np.packbits(_generator(link.code), axis=1)
     if layout.crc != "none":
-        crc = _packed(Code(replace(layout, code="none")))
-        tables["crc"] = np.packbits(
-            np.unpackbits(crc, axis=1, count=layout.message_bits)[:, layout.information_bits :], axis=1
-        )
+        message = _generator(Code(replace(layout, code="none")))
+        tables["crc"] = np.packbits(message[:, layout.information_bits :], axis=1)
     if layout.code != "none":
         tables |= _graph(layout.message_bits, layout.coded_bits)
     return tables
@@ -50,10 +48,9 @@ def _weights(integer: IntegerArithmetic, bits: int) -> np.ndarray:
     return weights[: int((weights > 0).sum())].numpy().astype("<u2")
 
 
-def _packed(code: Code) -> np.ndarray:
-    """[N·b, ⌈L/8⌉] generator matrix, eight columns in a byte."""
-    ones = code.hard(torch.eye(code.layout.information_bits))
-    return np.packbits(ones.numpy().astype(np.uint8), axis=1)
+def _generator(code: Code) -> np.ndarray:
+    """[N·b, L] uint8 generator matrix."""
+    return code.hard(torch.eye(code.layout.information_bits)).numpy().astype(np.uint8)
 
 
 def _graph(message_bits: int, coded_bits: int) -> dict[str, np.ndarray]:
