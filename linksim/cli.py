@@ -23,6 +23,7 @@ COMMANDS = {
         "linksim_benchmarks.word_length_command:main",
         "what finite word lengths of LLRs and converters cost",
     ),
+    "study": ("linksim_benchmarks.study.command:main", "training methods, tuned alike, over seeds and SNRs"),
     "compare": ("linksim_benchmarks.compare_command:main", "trainings side by side, averaged over seeds"),
     "speed": (
         "linksim_benchmarks.speed.command:main",

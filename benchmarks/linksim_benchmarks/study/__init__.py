@@ -1,0 +1,1 @@
+"""Training methods side by side: tuned alike, trained over seeds and SNRs, tested on the deployed chain."""
