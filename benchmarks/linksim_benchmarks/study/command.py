@@ -2,21 +2,36 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from linksim import LinkConfig, checks, files
+from linksim import LinkConfig, checks, files, provenance
 from linksim.arguments import numbers, parse
 from linksim.console import console, progress_on
+from linksim_benchmarks import output
+from linksim_benchmarks.pictures.save import FORMATS, save_all
 from linksim_benchmarks.study.finished import Place, finished
 from linksim_benchmarks.study.methods import METHODS
 from linksim_benchmarks.study.options import StudyOptions
+from linksim_benchmarks.study.picture import FIGURES, figures
 from linksim_benchmarks.study.plan import Plan, check_methods, hash_of, read_variations
+from linksim_benchmarks.study.rows import (
+    Rows,
+    Tested,
+    curve_rows,
+    mean_rows,
+    pair_rows,
+    training_rows,
+    tuning_rows,
+)
+from linksim_benchmarks.study.tables import markdown, methods_table, titled
 from linksim_benchmarks.study.training import Record, Training
 from linksim_benchmarks.study.tuning import candidates, choice, validation_accuracy
 from linksim_training.data import load_data
 
 NAME = "study"
+PARTS_AS_CSV = {f"-{part}": part for part in ("means", "pairs", "tuning", "curves")}
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -24,7 +39,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parse(StudyOptions, arguments, NAME)
     plan = _plan(options)
     place = Place(options.store or options.out / f"{NAME}.sqlite", options.workers, options.cluster)
-    files.check_writable(options.out / f"{NAME}.json", place.store, options.json)
+    output.check_places([*_places(options.out), place.store], options.json)
     target = console(options.quiet)
     with progress_on(target) as progress:
         tuning = plan.tuning()
@@ -40,8 +55,39 @@ def main(arguments: Sequence[str]) -> None:
             (f"{variation}, {method}, {snr_db:g} dB, seed {seed}", training)
             for (variation, method, snr_db, seed), training in trainings.items()
         ]
-        found = finished(labelled, place, "trainings", target, progress)
-    target.print(str(tuned))
+        found |= finished(labelled, place, "trainings", target, progress)
+    study = Tested(plan, trainings, found)
+    parts: dict[str, Any] = {
+        "means": mean_rows(study),
+        "pairs": pair_rows(study, options.reference),
+        "tuning": tuning_rows(plan, tuning, found, tuned),
+        "curves": curve_rows(study),
+        "tuned": tuned,
+    }
+    for path in _written(training_rows(study), parts, options, plan):
+        target.print(f"Written: {path}")
+
+
+def _places(out: Path) -> list[Path]:
+    names = [f"{NAME}.json", f"{NAME}.md", *(f"{NAME}{more}.csv" for more in ("", *PARTS_AS_CSV))]
+    names += [f"{NAME}-{figure}.{ending}" for figure in FIGURES for ending in FORMATS]
+    return [out / name for name in names]
+
+
+def _written(rows: Rows, parts: Mapping[str, Any], options: StudyOptions, plan: Plan) -> list[Path]:
+    card = provenance.card(None, LinkConfig(**plan.link).backend, {"plan": asdict(plan), **parts["tuned"]})
+    paths = output.write_results(options.out, NAME, rows, card, options.json, beside=parts)
+    for ending, part in PARTS_AS_CSV.items():
+        if parts[part]:
+            paths.append(options.out / f"{NAME}{ending}.csv")
+            output.write_csv(paths[-1], parts[part])
+    tables = {"methods": methods_table(plan.methods)}
+    tables |= markdown(parts["means"], parts["pairs"], parts["tuning"])
+    paths.append(options.out / f"{NAME}.md")
+    files.write_text(paths[-1], titled(tables))
+    for name, figure in figures(parts, options.reference).items():
+        paths += save_all(figure, options.out / f"{NAME}-{name}")
+    return paths
 
 
 def _plan(options: StudyOptions) -> Plan:
