@@ -76,13 +76,27 @@ def test_methods_differ():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_has_the_same_budget(method):
-    changes = candidates(METHODS[method].of(EPOCHS))
+    changes = candidates(METHODS[method])
     assert len(changes) == CANDIDATES
     assert changes[0] == {}
     assert len({training(method, change).key for change in changes}) == CANDIDATES
     before = training(method).config
     assert changes[1] == {"lr": 2 * before.lr}
     assert (changes[2]["lambda_marginal"] > 0) != (before.lambda_marginal > 0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_cooler_is_half_as_warm(method):
+    """In the first epoch: the temperatures that gradients come from."""
+    found = []
+    for change in ({}, METHODS[method].cooler):
+        config = training(method, change).config
+        backward, forward = config.backward_temperatures, (config.vq_temp(1), config.symbol_temp(1))
+        found.append([own or other for own, other in zip(backward, forward, strict=True)])
+    assert found[1] == [one / 2 for one in found[0]]
+    assert training("soft-annealed", METHODS["soft-annealed"].cooler).config.vq_temp(EPOCHS) == pytest.approx(
+        COLDEST
+    )
 
 
 def test_the_key_knows_what_counts():

@@ -90,7 +90,7 @@ def test_each_method_took_its_best_candidate(alone):
         own = [row for row in content["tuning"] if row["method"] == method]
         assert len(own) == 4
         best = max(range(4), key=lambda number: own[number]["validation_accuracy"])
-        assert content["tuned"][method] == candidates(METHODS[method].of(2))[best]
+        assert content["tuned"][method] == candidates(METHODS[method])[best]
         assert [row["taken"] for row in own] == [number == best for number in range(4)]
 
 

@@ -27,7 +27,7 @@ from linksim_benchmarks.study.rows import (
 )
 from linksim_benchmarks.study.tables import markdown, methods_table, titled
 from linksim_benchmarks.study.training import Record, Training
-from linksim_benchmarks.study.tuning import candidates, choice, validation_accuracy
+from linksim_benchmarks.study.tuning import CANDIDATES, candidates, choice, validation_accuracy
 from linksim_training.data import load_data
 
 NAME = "study"
@@ -148,9 +148,9 @@ def _tuned(
     for method in plan.methods:
         accuracies = [
             [validation_accuracy(found[one.key], plan.draws) for one in tuning[method, number]]
-            for number in range(len([key for key in tuning if key[0] == method]))
+            for number in range(CANDIDATES)
         ]
-        chosen[method] = candidates(METHODS[method].of(plan.epochs))[choice(accuracies)]
+        chosen[method] = candidates(METHODS[method])[choice(accuracies)]
     return chosen
 
 

@@ -11,8 +11,8 @@ from linksim_benchmarks.study.methods import COMPARED
 class StudyOptions:
     """Compare training methods: tuned alike, trained over seeds and Es/N0, tested on the deployed chain.
 
-    Every method may change its learning rate and its marginal-entropy bonus, as is best on validation data;
-    then one model is trained for each Es/N0 and seed, and the test part is sent over both paths. Trainings
+    Every method may change its learning rate, marginal-entropy bonus or temperatures, whichever is best on
+    validation data; then one model is trained for each Es/N0 and seed, and the test part is sent over both paths. Trainings
     that the store has are not run again, so the same command goes on after an interruption, and a larger
     study takes over what a smaller one has.
     """

@@ -55,7 +55,7 @@ class Plan:
                 for seed in self.tuning_seeds
             ]
             for method in self.methods
-            for number, candidate in enumerate(candidates(METHODS[method].of(self.epochs)))
+            for number, candidate in enumerate(candidates(METHODS[method]))
             if self.tuning_snr_db
         }
 
@@ -80,7 +80,8 @@ class Plan:
     def _training(
         self, variation: str, method: str, change: Mapping[str, Any], snr_db: float, seed: int, *, test: bool
     ) -> Training:
-        settings = {**self.link, **self.variations[variation], **METHODS[method].of(self.epochs), **change}
+        own = METHODS[method].of(self.epochs, change)
+        settings = {**self.link, **self.variations[variation], **own}
         return Training(
             dataset=self.dataset,
             images=self.images,

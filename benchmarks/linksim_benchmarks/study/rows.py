@@ -161,7 +161,7 @@ def tuning_rows(
             "taken": change == tuned[method],
         }
         for (method, number), group in tuning.items()
-        for change in [candidates(METHODS[method].of(plan.epochs))[number]]
+        for change in [candidates(METHODS[method])[number]]
         for training in group
     ]
 

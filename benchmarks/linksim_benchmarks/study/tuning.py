@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from linksim_benchmarks.study.methods import Method
 from linksim_benchmarks.study.training import Record, unpacked
 from linksim_training.config import TrainConfig
 
@@ -11,28 +12,33 @@ FASTER = 2.0
 BONUS = 0.5
 
 
-def candidates(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What a method may change: nothing, a doubled learning rate, its marginal-entropy bonus, or both.
+def candidates(method: Method) -> list[dict[str, Any]]:
+    """What a method may change: nothing, or its learning rate, marginal-entropy bonus or temperatures.
 
-    The bonus is left out where the method has one, and put in where it has none.
+    The learning rate is doubled. The bonus is left out where the method has one, and put in where it has none.
+    Temperatures are halved.
 
     Args:
-        settings: of the method.
+        method: the method.
 
     Returns:
         `CANDIDATES` changes of its settings.
     """
     defaults = TrainConfig()
-    faster = {"lr": FASTER * settings.get("lr", defaults.lr)}
-    own = settings.get("lambda_marginal", defaults.lambda_marginal)
-    other = {"lambda_marginal": 0.0 if own else BONUS}
-    return [{}, faster, other, {**faster, **other}]
+    own = method.settings.get("lambda_marginal", defaults.lambda_marginal)
+    return [
+        {},
+        {"lr": FASTER * method.settings.get("lr", defaults.lr)},
+        {"lambda_marginal": 0.0 if own else BONUS},
+        dict(method.cooler),
+    ]
 
 
 def label(candidate: Mapping[str, Any]) -> str:
     """A candidate in a few words."""
     words = {"lr": "learning rate", "lambda_marginal": "marginal bonus"}
-    return ", ".join(f"{words[name]} {value:g}" for name, value in candidate.items()) or "as defined"
+    shown = [f"{words[name]} {value:g}" for name, value in candidate.items() if name in words]
+    return ", ".join(shown) or ("half the temperatures" if candidate else "as defined")
 
 
 def validation_accuracy(record: Record, draws: int) -> float:
