@@ -12,9 +12,9 @@ class StudyOptions:
     """Compare training methods: tuned alike, trained over seeds and Es/N0, tested on the deployed chain.
 
     Every method may change its learning rate, marginal-entropy bonus or temperatures, whichever is best on
-    validation data; then one model is trained for each Es/N0 and seed, and the test part is sent over both paths. Trainings
-    that the store has are not run again, so the same command goes on after an interruption, and a larger
-    study takes over what a smaller one has.
+    validation data; then one model is trained for each Es/N0 and seed, and the test part is sent over both
+    paths. Trainings that the store has are not run again, so the same command goes on after an interruption,
+    and a larger study takes over what a smaller one has.
     """
 
     methods: tuple[str, ...] = COMPARED

@@ -15,8 +15,8 @@ BONUS = 0.5
 def candidates(method: Method) -> list[dict[str, Any]]:
     """What a method may change: nothing, or its learning rate, marginal-entropy bonus or temperatures.
 
-    The learning rate is doubled. The bonus is left out where the method has one, and put in where it has none.
-    Temperatures are halved.
+    The learning rate is doubled. The bonus is left out where the method has one, and put in where it has
+    none. Temperatures are halved.
 
     Args:
         method: the method.
