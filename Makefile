@@ -1,7 +1,7 @@
 # make demo: install and run the main job.   make test: install, lint, type-check and test.
 # make test-browser: drive the page of an audit in Chromium.
 # make test-tensorflow: test the Keras layer.   make conformance: compare with Sionna on TensorFlow.
-# make mutation: measure what the tests notice.
+# make mutation: measure what the tests notice.   make study: train and compare all methods, for hours.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,6 +11,8 @@ REFERENCE_PYTHON ?= $(PYTHON)
 REFERENCE_CHAIN := $(REFERENCE_VENV)/bin/python -m conformance.reference_chain
 TENSORFLOW_VENV := .venv-tensorflow
 CONFORMANCE_RUN ?= runs/conformance
+STUDY ?= runs/study
+STUDY_FLAGS ?=
 MUTATION_JOBS ?= 2
 # KiB of address space: a mutant that loops for ever must not take the machine's memory before its time is up.
 MUTATION_MEMORY ?= 12000000
@@ -20,7 +22,7 @@ PYTHON_IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11) and "lin
 TENSORFLOW_HAS_WHEELS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "TensorFlow needs Python 3.11 to 3.13 here: make REFERENCE_PYTHON=python3.13 and the target")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-browser test-tensorflow lint conformance golden mutation clean
+.PHONY: help venv demo study test test-browser test-tensorflow lint conformance golden mutation clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -67,6 +69,19 @@ demo: $(VENV)/.installed  ## train, audit and benchmark a digital semantic link 
 	$(BIN)/linksim accuracy $(RUN)/checkpoints/best_hard_model.pt --snr-db -6:16:2 --baselines noiseless separate --out $(RUN) --overwrite
 	$(BIN)/linksim export $(RUN)/checkpoints/best_hard_model.pt --out $(RUN)/bundle --overwrite
 	@echo; echo "Written:"; ls -1 $(RUN)/*.html $(RUN)/*.png $(RUN)/*.json $(RUN)/*.csv $(RUN)/*.jsonl $(RUN)/checkpoints/*.pt | sed 's/^/  /'
+
+DEFECTS := per-bit-grouping batch-padding distance-softmax llr-scale radius-1 radius-2 transmit-statistics
+VARIED := soft-annealed note legacy straight-through reinmax
+VARIATIONS := tokens=4 tokens=32 codebook_size=16 codebook_size=256 bits_per_symbol=2 bits_per_symbol=6 \
+	channel=rayleigh channel=rayleigh-fast
+# One store for all, so that no training is done twice; a target that was interrupted goes on where it was.
+COMPARE := $(BIN)/linksim study --store $(STUDY)/study.sqlite $(STUDY_FLAGS)
+TUNED := --tuned $(STUDY)/mnist5k/study.json
+study: $(VENV)/.installed  ## what docs/study.md reports, some hours on two cores; goes on after an interruption
+	$(COMPARE) --out $(STUDY)/mnist5k
+	$(COMPARE) --out $(STUDY)/digits --dataset digits $(TUNED)
+	$(COMPARE) --out $(STUDY)/collapse --tokens 15 --untuned --methods legacy exact-surrogate $(DEFECTS)
+	$(COMPARE) --out $(STUDY)/variations $(TUNED) --seeds 0 1 2 --snr-db 0 --methods $(VARIED) --vary $(VARIATIONS)
 
 lint: $(VENV)/.installed-dev  ## ruff and the type checker
 	$(BIN)/ruff check .
