@@ -34,6 +34,20 @@ def difference(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
     )
 
 
+def check_versions(expected: Mapping[str, str]) -> None:
+    """Refuse to work for a process of other versions.
+
+    Args:
+        expected: versions there.
+
+    Raises:
+        ValueError: if this process runs others.
+    """
+    differs = difference(versions(), expected)
+    if differs:
+        raise ValueError(f"a worker has other versions than this process: {differs}; install the same")
+
+
 def count_chunk(
     work: Work, key: str, chunk: int, frames: int, seed: int, expected: Mapping[str, str]
 ) -> tuple[Counts, float]:
@@ -53,9 +67,7 @@ def count_chunk(
     Raises:
         ValueError: if this process runs other versions.
     """
-    differs = difference(versions(), expected)
-    if differs:
-        raise ValueError(f"a worker has other versions than this process: {differs}; install the same")
+    check_versions(expected)
     if torch.get_num_threads() != 1:
         torch.set_num_threads(1)
     start = time.perf_counter()

@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
 from linksim import checks
-from linksim_benchmarks.montecarlo.chunk import difference, versions
+from linksim_benchmarks.montecarlo.chunk import check_versions, versions
 from linksim_benchmarks.montecarlo.workers import Workers
 from linksim_benchmarks.study.training import Record, Training
 
@@ -29,9 +29,7 @@ def train(training: Training, expected: dict[str, str]) -> tuple[Record, float]:
     Raises:
         ValueError: if this process runs other versions.
     """
-    differs = difference(versions(), expected)
-    if differs:
-        raise ValueError(f"a worker has other versions than this process: {differs}; install the same")
+    check_versions(expected)
     start = time.perf_counter()
     record = training.run()
     return record, time.perf_counter() - start
