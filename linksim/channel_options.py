@@ -22,8 +22,8 @@ class ChannelOptions:
     channel knowledge."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rician_k", checks.real("rician_k", self.rician_k, least=0, most=1e6))
-        object.__setattr__(self, "csi_error", checks.real("csi_error", self.csi_error, least=0, most=1e6))
+        for name, least in {"rician_k": 0.0, "csi_error": 0.0}.items():
+            object.__setattr__(self, name, checks.real(name, getattr(self, name), least=least, most=1e6))
 
 
 @dataclass(frozen=True, kw_only=True)
