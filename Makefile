@@ -1,7 +1,4 @@
-# make demo: install and run the main job.   make test: install, lint, type-check and test.
-# make test-browser: drive the page of an audit in Chromium.
-# make test-tensorflow: test the Keras layer.   make conformance: compare with Sionna on TensorFlow.
-# make mutation: measure what the tests notice.   make study: train and compare all methods, for hours.
+# make demo: install and run the main job.   make test: install, lint, type-check and test.   make help: all targets.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,6 +7,10 @@ REFERENCE_VENV := .venv-conformance
 REFERENCE_PYTHON ?= $(PYTHON)
 REFERENCE_CHAIN := $(REFERENCE_VENV)/bin/python -m conformance.reference_chain
 TENSORFLOW_VENV := .venv-tensorflow
+LOWEST_VENV := .venv-lowest
+# Packages that test-lowest takes from constraints.txt: torch where only its tested build runs without a GPU's libraries.
+LOWEST_TESTED ?= torch torchvision
+LOWEST_TESTS ?= tests/linksim tests/stages tests/laws tests/cli tests/deploy tests/structure
 CONFORMANCE_RUN ?= runs/conformance
 STUDY ?= runs/study
 STUDY_FLAGS ?=
@@ -22,7 +23,7 @@ PYTHON_IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11) and "lin
 TENSORFLOW_HAS_WHEELS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "TensorFlow needs Python 3.11 to 3.13 here: make REFERENCE_PYTHON=python3.13 and the target")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo study test test-browser test-tensorflow lint conformance golden mutation clean
+.PHONY: help venv demo study test test-browser test-tensorflow test-lowest release-check lint conformance golden mutation clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -98,6 +99,15 @@ test-tensorflow: export TF_CPP_MIN_LOG_LEVEL := 2
 test-tensorflow: $(TENSORFLOW_VENV)/.installed  ## test the Keras layer, in an environment with TensorFlow
 	$(TENSORFLOW_VENV)/bin/python -m pytest tests/with_tensorflow
 
+test-lowest: $(BIN)/python  ## test with the lowest versions that are declared, in an environment of its own
+	$(PYTHON) -m venv --clear $(LOWEST_VENV)
+	$(BIN)/python tests/release/lowest.py --tested $(LOWEST_TESTED) > $(LOWEST_VENV)/constraints.txt
+	$(LOWEST_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST_VENV)/constraints.txt -e '.[dev]'
+	$(LOWEST_VENV)/bin/python -m pytest $(LOWEST_TESTS)
+
+release-check: $(VENV)/.installed-dev  ## build wheel and source archive, install each alone, run what README.md promises
+	$(BIN)/python tests/release/check.py
+
 conformance golden: export PYTHONPATH := tests
 conformance golden: export TF_CPP_MIN_LOG_LEVEL := 3
 conformance golden: export TF_ENABLE_ONEDNN_OPTS := 0
@@ -123,4 +133,4 @@ mutation: $(VENV)/.installed-mutation mutants/.started  ## plant small errors in
 	@$(BIN)/python tests/mutation/score.py --least 85
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(REFERENCE_VENV) $(TENSORFLOW_VENV) mutants runs dist build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(REFERENCE_VENV) $(TENSORFLOW_VENV) $(LOWEST_VENV) mutants runs dist build .pytest_cache .ruff_cache .hypothesis

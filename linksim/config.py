@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from linksim import checks
+from linksim.channel_options import CHANNELS, ChannelName, ChannelOptions, check_options
 from linksim.frame import CODES, CRC_BITS, INTERLEAVERS, FrameLayout
 
 Modulation = Literal["qam", "psk", "custom"]
-ChannelName = Literal["awgn", "rayleigh", "rayleigh-fast", "rician", "rician-fast", "bsc"]
 Demapper = Literal["app", "maxlog"]
 Decision = Literal["mean", "map", "radius"]
 Backend = Literal["sionna", "fused"]
@@ -27,7 +27,6 @@ Defect = Literal[
 ]
 
 MODULATIONS = ("qam", "psk", "custom")
-CHANNELS = ("awgn", "rayleigh", "rayleigh-fast", "rician", "rician-fast", "bsc")
 DEMAPPERS = ("app", "maxlog")
 DECISIONS = ("mean", "map", "radius")
 BACKENDS = ("sionna", "fused")
@@ -86,21 +85,6 @@ class TransmissionOptions:
         checks.one_of("channel", self.channel, CHANNELS)
         checks.one_of("demapper", self.demapper, DEMAPPERS)
         checks.one_of("backend", self.backend, BACKENDS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChannelOptions:
-    """What a channel depends on besides the SNR."""
-
-    rician_k: float = 3.0
-    """Rician K-factor: power of the constant part of the gain over that of the scattered part."""
-    csi_error: float = 0.0
-    """Variance of the error with which the receiver observes a fading gain of unit mean power; 0 is perfect
-    channel knowledge."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "rician_k", checks.real("rician_k", self.rician_k, least=0, most=1e6))
-        object.__setattr__(self, "csi_error", checks.real("csi_error", self.csi_error, least=0, most=1e6))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,11 +236,7 @@ class LinkConfig(
         self._check_defects()
 
     def _check_channel(self) -> None:
-        if self.csi_error and self.channel in ("awgn", "bsc"):
-            raise ValueError(
-                f"csi_error={self.csi_error:g} needs a channel with a gain to estimate: give channel "
-                f"'rayleigh' or 'rician' (or -fast), got {self.channel!r}"
-            )
+        check_options(self.channel, self)
         if self.channel != "bsc":
             return
         if self.modulation != "psk" or self.bits_per_symbol != 1:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from linksim.channel_options import CHANNEL_KINDS
 from linksim.link import Link
 from linksim.metrics.theory import mean_llr_magnitude
 from linksim.seeds import stream
@@ -41,11 +42,12 @@ def has_formula(link: Link) -> bool:
 
 
 def has_plain_receiver(link: Link) -> bool:
-    """Whether constellation, channel, SNR and demapper alone decide on the LLRs of given bits."""
+    """Whether the channel has formulas, and nothing but it, SNR, points and demapper decide on the LLRs."""
     config = link.config
     plain = (config.dac_bits, config.pa_backoff_db, config.adc_bits, config.llr_bits) == (None,) * 4
     own_channel = not type(link.channel).__module__.startswith("linksim.")
-    return plain and not config.csi_error and not own_channel
+    theory = CHANNEL_KINDS[config.channel].theory
+    return plain and theory and not config.csi_error and not own_channel
 
 
 def theory_arguments(link: Link) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from linksim import Link, LinkConfig, Modem
+from linksim.channel_options import CHANNEL_KINDS, ChannelName, idle_options
 from linksim.config import ChannelOptions, CodingOptions, HardwareOptions
 from linksim.fused.count import packed_bits, unpacked
 from linksim.metrics.evm import error_vector
@@ -25,13 +26,17 @@ CHUNK_BITS = 240_000
 
 PATHS = ("hard", "soft")
 
+NAMED_ALWAYS = {"rician_k", "csi_error"}
+"""Options of channels that belong to the name of every point. Of others only those with an effect do, so that
+a new option changes neither random numbers nor stores of the channels without it."""
+
 
 @dataclass(frozen=True)
 class Point:
     """One point of a sweep: modulation, channel, Es/N0, and what stands between bits and channel."""
 
     bits_per_symbol: int
-    channel: str
+    channel: ChannelName
     snr_db: float
     demapper: str = "app"
     backend: str = "sionna"
@@ -59,7 +64,7 @@ class Point:
             embedding_dim=1,
             bits_per_symbol=self.bits_per_symbol,
             modulation=self.modulation,  # type: ignore[arg-type]  # checked by LinkConfig
-            channel=self.channel,  # type: ignore[arg-type]
+            channel=self.channel,
             demapper=self.demapper,  # type: ignore[arg-type]
             backend=self.backend,  # type: ignore[arg-type]
             **vars(self.channel_options),
@@ -84,7 +89,7 @@ class Point:
 
         Under fading they share a gain, and behind a decoder they fail together.
         """
-        return self.channel in ("awgn", "bsc") and self.coding.code == "none"
+        return CHANNEL_KINDS[self.channel].independent_bits and self.coding.code == "none"
 
     @property
     def ideal(self) -> bool:
@@ -96,7 +101,10 @@ class Point:
 
     def content(self) -> dict[str, Any]:
         """What identifies the point: not which path is evaluated on it, nor what computes its LLRs."""
-        return {name: value for name, value in asdict(self).items() if name not in ("paths", "backend")}
+        found = {name: value for name, value in asdict(self).items() if name not in ("paths", "backend")}
+        for option in idle_options(self.channel) - NAMED_ALWAYS:
+            del found["channel_options"][option]
+        return found
 
     def curve(self) -> dict[str, Any]:
         """What the points of a curve have in common."""
@@ -136,8 +144,8 @@ class Point:
         return {"frames": frames, "backend": backend, **found}
 
     def theory(self) -> float | None:
-        """Bit error rate from theory; None with a code, finite words or imperfect channel knowledge."""
-        if not self.ideal:
+        """Bit error rate from theory; None with a code, finite words, unsure gains, or without a formula."""
+        if not (self.ideal and CHANNEL_KINDS[self.channel].theory):
             return None
         return bit_error_rate(
             self.modulation,

@@ -162,6 +162,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], coding: CodingOptions) -> Table:
+    closed_form = any(row["theory"] is not None for row in rows)
     cells = [
         [
             f"{modulation_name(row)} {row['channel']}{'' if row['path'] == 'hard' else ', soft path'}",
@@ -171,18 +172,20 @@ def _table(rows: Sequence[Mapping[str, Any]], coding: CodingOptions) -> Table:
             str(row["bit_errors"]),
             f"{row['ber']:.2e}",
             f"{row['low']:.2e} … {row['high']:.2e}",
-            *_reference(row),
+            *_reference(row, closed_form),
         ]
         for row in rows
     ]
     columns = ["", "Eb/N0 dB", "Es/N0 dB", "bits", "errors", "BER", "95 % interval"]
-    if rows[0]["theory"] is None:
+    if not closed_form:
         title = "Bit and frame error rate" if coding.code == "none" else f"LDPC, rate {coding.code_rate:g}"
         return table_of(title, [*columns, "FER", "95 % interval"], cells)
     return table_of("Uncoded bit error rate", [*columns, "closed form", "inside"], cells)
 
 
-def _reference(row: Mapping[str, Any]) -> list[str]:
-    if row["theory"] is None:
+def _reference(row: Mapping[str, Any], closed_form: bool) -> list[str]:
+    if not closed_form:
         return [f"{row['fer']:.2e}", f"{row['fer_low']:.2e} … {row['fer_high']:.2e}"]
+    if row["theory"] is None:
+        return ["–", ""]
     return [f"{row['theory']:.2e}", "yes" if row["low"] <= row["theory"] <= row["high"] else "no"]

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from linksim.channel_options import CHANNEL_KINDS
 from linksim.fused.count import count_errors, count_random_errors, packed_bits
 from linksim.stages.channel import make_channel
 
 if TYPE_CHECKING:
     from linksim_benchmarks.ber import Point
-
-CHANNELS = ("awgn", "rayleigh", "rayleigh-fast", "rician", "rician-fast")
 
 
 def is_plain(point: Point) -> bool:
@@ -22,7 +21,7 @@ def is_plain(point: Point) -> bool:
         point.ideal
         and point.backend == "fused"
         and point.modulation == "qam"
-        and point.channel in CHANNELS
+        and CHANNEL_KINDS[point.channel].gain_and_noise
         and point.coding.crc == "none"
         and point.paths == ("hard",)
         and point.frame_bits % point.bits_per_symbol == 0

@@ -38,7 +38,7 @@ def named(sweep, label):
 
 def test_theory_is_theory():
     figure = ber_figure([SWEEP])
-    assert [axes.get_title() for axes in figure.axes] == ["AWGN", "Rayleigh, one gain per frame"]
+    assert [axes.get_title() for axes in figure.axes] == ["AWGN", "Rayleigh block fading"]
     for axes, channel in zip(figure.axes, ("awgn", "rayleigh"), strict=True):
         drawn = lines(axes)
         assert len(drawn) == 2

@@ -9,7 +9,8 @@ from pkgutil import walk_packages
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").glob("*.md"))]
 WITH_TENSORFLOW = ("keras.md", "linksim.interop.keras")
 """What needs TensorFlow, which this suite does without: tests/with_tensorflow/test_docs.py runs it."""
 PACKAGES = ("linksim", "linksim_envs", "linksim_training", "linksim_benchmarks")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from helpers.generators import generator
-from helpers.strategies import coding, temperatures, waveforms, word_lengths
+from helpers.strategies import coding, takes_error, temperatures, waveforms, word_lengths
 from hypothesis import strategies as st
 
 from linksim import LinkConfig
@@ -86,7 +86,7 @@ def routed_links(draw):
         modulation=modulation,
         bits_per_symbol=2,
         channel=channel,
-        csi_error=draw(st.sampled_from((0.0, 0.01, 0.5))) if channel != "awgn" else 0.0,
+        csi_error=draw(st.sampled_from((0.0, 0.01, 0.5))) if takes_error(channel) else 0.0,
         demapper=draw(st.sampled_from(DEMAPPERS)),
         decision=draw(st.sampled_from(("mean", "radius"))),
         radius=draw(st.integers(0, 2)),

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from linksim import Link, LinkConfig
+from linksim.channel_options import CHANNEL_KINDS
 from linksim.config import BACKENDS, CHANNELS, CODE_GRADIENTS, DECISIONS, DEMAPPERS
 from linksim.frame import CRC_BITS, INTERLEAVERS
 from linksim.verification.random_inputs import random_distributions, random_index, random_latents, random_llr
@@ -94,7 +95,7 @@ def configurations(draw):
         **draw(word_lengths()),
         channel=channel,
         rician_k=draw(st.sampled_from((0.0, 0.5, 3.0, 100.0))),
-        csi_error=draw(st.sampled_from((0.0, 0.01, 0.5))) if channel not in ("awgn", "bsc") else 0.0,
+        csi_error=draw(st.sampled_from((0.0, 0.01, 0.5))) if takes_error(channel) else 0.0,
         demapper=draw(st.sampled_from(DEMAPPERS)),
         backend=draw(st.sampled_from(BACKENDS)),
         decision=draw(st.sampled_from(DECISIONS)),
@@ -102,6 +103,11 @@ def configurations(draw):
         llr_scale_error=draw(st.sampled_from((2.0, 0.5))),
     )
     return replace(config, defects=[name for name in changes_nothing(config) if draw(st.booleans())])
+
+
+def takes_error(channel):
+    """Whether the channel has a gain that the receiver estimates."""
+    return "csi_error" in CHANNEL_KINDS[channel].options
 
 
 def changes_nothing(config):

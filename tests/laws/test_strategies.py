@@ -27,7 +27,7 @@ NAMED = {
 def drawn():
     found = []
 
-    @reproducible(400)
+    @reproducible(1000)
     @given(one=all_configurations)
     def collect(one):
         found.append(one)

@@ -151,7 +151,8 @@ def test_no_import_cycles():
 LIGHT = """
 import sys
 {statement}
-heavy = {{"torch", "sionna", "numpy", "matplotlib", "sklearn", "lightning_fabric", "tensorboard"}}
+heavy = {{"torch", "sionna", "numpy", "scipy", "matplotlib", "sklearn", "lightning_fabric", "tensorboard"}}
+heavy |= {{"tensorflow", "keras", "onnxruntime", "gymnasium", "tyro", "rich"}}
 found = sorted(heavy & set(sys.modules))
 assert not found, found
 """
@@ -167,6 +168,8 @@ def run(program):
     "statement",
     [
         "import linksim, linksim.cli",
+        "import linksim_training, linksim_benchmarks",
+        "import linksim; assert 'Link' in dir(linksim)",
         "from linksim.cli import main; assert main(['--help']) == main(['--version']) == 0",
         "from linksim.cli import main; assert main(['no-such-command']) == 2",
     ],

@@ -11,6 +11,7 @@ import torch
 from linksim import Link
 from linksim.auditing.audit import AuditReport
 from linksim.auditing.rows import paired_gap
+from linksim.channel_options import CHANNEL_KINDS
 from linksim_training.checkpoints import Checkpoint
 from linksim_training.data import ImageData
 
@@ -19,14 +20,6 @@ Pair = tuple[float, float]
 
 LISTS = ("rows", "attribution", "switched", "calibration", "information", "constellations")
 DECISIONS = {"mean": "posterior mean", "map": "MAP index", "radius": "mean over a Hamming ball"}
-CHANNELS = {
-    "awgn": "AWGN",
-    "rayleigh": "Rayleigh block fading",
-    "rayleigh-fast": "Rayleigh fast fading",
-    "rician": "Rician block fading",
-    "rician-fast": "Rician fast fading",
-    "bsc": "binary symmetric channel",
-}
 
 
 @dataclass(frozen=True)
@@ -122,7 +115,7 @@ def describe(link: Link) -> str:
     defects = "" if not config.defects else f"; surrogate with {' and '.join(config.defects)}"
     return (
         f"{layout.tokens} tokens × {layout.bits_per_token} bits{coded}, {layout.symbols} symbols of "
-        f"{link.modem.modulation_name}, {CHANNELS[config.channel]}, {config.demapper} demapper, "
+        f"{link.modem.modulation_name}, {CHANNEL_KINDS[config.channel].title}, {config.demapper} demapper, "
         f"{DECISIONS[config.decision]}{defects}"
     )
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from linksim.channel_options import CHANNEL_KINDS, ChannelName
 from linksim_benchmarks.pictures.curves import BerSweep, Curve, curves_of, looks_of
 from linksim_benchmarks.pictures.layout import COLUMN, Axis, common_offset, finish, snr_axes
 from linksim_benchmarks.pictures.marks import (
@@ -39,14 +40,6 @@ RATES = {
     "fer": ("frame error rate", ("fer", "fer_low", "fer_high")),
 }
 """Rate → label of the axis, columns."""
-CHANNELS = {
-    "awgn": "AWGN",
-    "rayleigh": "Rayleigh, one gain per frame",
-    "rayleigh-fast": "Rayleigh, a gain per symbol",
-    "rician": "Rician, one gain per frame",
-    "rician-fast": "Rician, a gain per symbol",
-    "bsc": "binary symmetric channel",
-}
 CUT = ("time limit", None)
 """Why a point was not counted to the end."""
 PANEL_HEIGHT = 2.9
@@ -80,7 +73,7 @@ def ber_figure(
     if not curves:
         raise ValueError("sweeps must have at least one row, got none")
     looks = looks_of(curves)
-    channels = list(dict.fromkeys(curve.channel for curve in curves))
+    channels: list[ChannelName] = list(dict.fromkeys(curve.channel for curve in curves))
     columns = min(len(channels), 2)
     lines = ceil(len(channels) / columns)
     with picture_style():
@@ -91,7 +84,7 @@ def ber_figure(
             axes = figure.add_subplot(lines, columns, number + 1)
             own = [curve for curve in curves if curve.channel == channel]
             theory |= _draw_panel(axes, own, looks, axis, rate)
-            axes.set_title(CHANNELS.get(channel, channel))
+            axes.set_title(CHANNEL_KINDS[channel].title)
             if number % columns == 0:
                 axes.set_ylabel(RATES[rate][0])
         keys = _keys(curves, looks, rate, theory)

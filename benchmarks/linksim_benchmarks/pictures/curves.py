@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from linksim.channel_options import ChannelName, idle_options
 from linksim.provenance import configuration_hash
 from linksim_benchmarks.ber import Point, modulation_name
 from linksim_benchmarks.pictures.style import COLORS, CROSSES, LINES, MARKERS, Look, Rows, plain
@@ -68,7 +69,7 @@ class Curve:
     sweep: int
     prefix: str
     name: str
-    channel: str
+    channel: ChannelName
     path: str
     link: str
     point: Point
@@ -155,8 +156,7 @@ def _settings(point: Point) -> dict[str, Any]:
         }
     else:
         idle = set()
-    if not point.channel.startswith("rician"):
-        idle.add("rician_k")
+    idle |= idle_options(point.channel)
     for beginning, needed in PARTS.items():
         if flat.get(needed) is None:
             idle |= {name for name in flat if name.startswith(f"{beginning}_")} - {needed}

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from linksim import checks
-from linksim.config import CHANNELS, MODULATIONS
+from linksim.channel_options import WITH_THEORY
+from linksim.config import MODULATIONS
 from linksim.metrics.theory.arguments import nearest_only, rice_factor, signal_to_noise
 from linksim.metrics.theory.custom import flat_points
 from linksim.metrics.theory.quadrature import legendre_nodes
@@ -87,7 +88,7 @@ def mean_over_bits(
         ValueError: a name is unknown, a number is out of range, or two arguments do not go together.
     """
     checks.one_of("modulation", modulation, MODULATIONS)
-    checks.one_of("channel", channel, CHANNELS)
+    checks.one_of("channel", channel, WITH_THEORY)
     if constellation is not None:
         modulation = "custom"
     bits = checks.bits_per_symbol(bits_per_symbol, modulation)

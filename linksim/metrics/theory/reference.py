@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from linksim import checks
-from linksim.config import CHANNELS, MODULATIONS
+from linksim.channel_options import WITH_THEORY
+from linksim.config import MODULATIONS
 from linksim.metrics.theory.arguments import nearest_only
 from linksim.metrics.theory.bsc import bsc_crossover
 from linksim.metrics.theory.custom import constellation_ber
@@ -44,7 +45,7 @@ def bit_error_rate(
     '2.637e-02'
     """
     checks.one_of("modulation", modulation, MODULATIONS)
-    checks.one_of("channel", channel, CHANNELS)
+    checks.one_of("channel", channel, WITH_THEORY)
     if (points is None) == (modulation == "custom"):
         raise ValueError(f"points must be given for modulation 'custom' and no other, got {modulation!r}")
     if channel == "bsc":

@@ -1,5 +1,8 @@
 """Channels: one function on both paths, drawn beforehand by Sionna."""
 
+from importlib import import_module
+
+from linksim.channel_options import CHANNEL_KINDS
 from linksim.config import LinkConfig
 from linksim.stages.channel.awgn import AwgnChannel
 from linksim.stages.channel.bsc import BinarySymmetricChannel
@@ -11,10 +14,4 @@ __all__ = ["AwgnChannel", "BinarySymmetricChannel", "Channel", "FadingChannel", 
 
 def make_channel(config: LinkConfig) -> Channel:
     """The channel that a configuration names."""
-    if config.channel == "awgn":
-        return AwgnChannel()
-    if config.channel == "bsc":
-        return BinarySymmetricChannel()
-    family, _, fast = config.channel.partition("-")
-    k_factor = config.rician_k if family == "rician" else 0.0
-    return FadingChannel(k_factor, fast == "fast", config.csi_error)
+    return import_module(f"{__name__}.{CHANNEL_KINDS[config.channel].module}").make(config)

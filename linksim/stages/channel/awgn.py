@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from linksim.config import LinkConfig
 from linksim.sionna_bridge import unit_noise
+from linksim.stages.channel.protocol import Channel
 
 
 class AwgnChannel:
@@ -26,3 +28,8 @@ class AwgnChannel:
         variance = draw["noise_variance"]
         received = symbols + variance.sqrt() * draw["noise"]
         return received, torch.ones_like(variance), variance
+
+
+def make(_: LinkConfig) -> Channel:
+    """The channel "awgn", which depends on nothing but the SNR."""
+    return AwgnChannel()

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 from torch.special import log_ndtr
 
+from linksim.config import LinkConfig
 from linksim.sionna_bridge import bit_flips
+from linksim.stages.channel.protocol import Channel
 
 
 class BinarySymmetricChannel:
@@ -34,3 +36,8 @@ class BinarySymmetricChannel:
         """Flip; the gain is one."""
         variance = draw["noise_variance"]
         return draw["sign"] * symbols, torch.ones_like(variance), variance
+
+
+def make(_: LinkConfig) -> Channel:
+    """The channel "bsc", which depends on nothing but the SNR."""
+    return BinarySymmetricChannel()

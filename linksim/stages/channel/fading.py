@@ -5,8 +5,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from linksim.config import LinkConfig
 from linksim.sionna_bridge import rayleigh_gain, unit_noise
 from linksim.stages.channel.awgn import AwgnChannel
+from linksim.stages.channel.protocol import Channel
 
 
 class FadingChannel:
@@ -56,3 +58,10 @@ class FadingChannel:
         weight = self.scattered / (self.scattered + self.csi_error)
         estimate = self.constant + weight * (gain + draw["gain_error"] - self.constant)
         return received, estimate, variance + weight * self.csi_error
+
+
+def make(config: LinkConfig) -> Channel:
+    """The channels "rayleigh" and "rician", each also with "-fast"."""
+    family, _, fast = config.channel.partition("-")
+    k_factor = config.rician_k if family == "rician" else 0.0
+    return FadingChannel(k_factor, fast == "fast", config.csi_error)

@@ -5,7 +5,8 @@ import math
 import torch
 from scipy import special
 
-from linksim.config import ChannelName, LinkConfig
+from linksim.channel_options import CHANNEL_KINDS, CHANNELS, ChannelName
+from linksim.config import LinkConfig
 from linksim.link import Link
 from linksim.seeds import stream
 from linksim.signals import Draw
@@ -20,12 +21,12 @@ from linksim.verification.statistics import (
     shared_level,
 )
 
-WAVEFORMS: tuple[ChannelName, ...] = ("awgn", "rayleigh", "rayleigh-fast", "rician", "rician-fast")
+WAVEFORMS: tuple[ChannelName, ...] = tuple(name for name in CHANNELS if CHANNEL_KINDS[name].gain_and_noise)
 FADING: tuple[ChannelName, ...] = ("rayleigh", "rayleigh-fast", "rician", "rician-fast")
 RICIAN_K = 3.0
 FRAMES = 1000
 
-NOISE_LEVEL = shared_level(36)
+NOISE_LEVEL = shared_level(6 * len(WAVEFORMS) + 6)
 GAIN_LEVEL = shared_level(44)
 FLIP_LEVEL = shared_level(6)
 """Of each comparison, so that a check as a whole misses by chance for one seed in a thousand."""
