@@ -1,6 +1,6 @@
 """Puts the tables of `make study` into docs/study.md, from the JSON beside this file.
 
-python docs/study/tables.py RESULTS   copies JSON and pictures from the folder of make study, then fills the page.
+python docs/study/tables.py RESULTS   copies JSON and pictures from the folder of make study, then the same.
 python docs/study/tables.py           fills the page.
 
 A table stands behind a line such as <!-- mnist5k: accuracy -->.
