@@ -1,6 +1,7 @@
 # make demo: install and run the main job.   make test: install, lint, type-check and test.
 # make test-browser: drive the page of an audit in Chromium.
 # make test-tensorflow: test the Keras layer.   make conformance: compare with Sionna on TensorFlow.
+# make docs: build the documentation site.   make docs-test: run the tutorials as a reader would.
 # make mutation: measure what the tests notice.
 PYTHON ?= python3
 VENV := .venv
@@ -10,6 +11,7 @@ REFERENCE_VENV := .venv-conformance
 REFERENCE_PYTHON ?= $(PYTHON)
 REFERENCE_CHAIN := $(REFERENCE_VENV)/bin/python -m conformance.reference_chain
 TENSORFLOW_VENV := .venv-tensorflow
+DOCS_VENV := .venv-docs
 CONFORMANCE_RUN ?= runs/conformance
 MUTATION_JOBS ?= 2
 # KiB of address space: a mutant that loops for ever must not take the machine's memory before its time is up.
@@ -20,7 +22,7 @@ PYTHON_IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11) and "lin
 TENSORFLOW_HAS_WHEELS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "TensorFlow needs Python 3.11 to 3.13 here: make REFERENCE_PYTHON=python3.13 and the target")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-browser test-tensorflow lint conformance golden mutation clean
+.PHONY: help venv demo test test-browser test-tensorflow lint docs docs-test conformance golden mutation clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -60,6 +62,12 @@ $(TENSORFLOW_VENV)/.installed: tests/with_tensorflow/requirements.txt pyproject.
 	$(TENSORFLOW_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r $< -e .
 	@touch $@
 
+$(DOCS_VENV)/.installed: docs/theme/requirements.txt constraints.txt
+	@$(PYTHON) -c '$(PYTHON_IS_NEW_ENOUGH)'
+	$(PYTHON) -m venv --clear $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r $<
+	@touch $@
+
 demo: $(VENV)/.installed  ## train, audit and benchmark a digital semantic link on real digits
 	$(BIN)/linksim train --preset recommended --run-dir $(RUN) --overwrite $(TRAIN_FLAGS)
 	$(BIN)/linksim audit $(RUN)/checkpoints/best_hard_model.pt --out $(RUN)
@@ -82,6 +90,15 @@ test-browser: $(VENV)/.installed-browser  ## drive a page, and that of make demo
 test-tensorflow: export TF_CPP_MIN_LOG_LEVEL := 2
 test-tensorflow: $(TENSORFLOW_VENV)/.installed  ## test the Keras layer, in an environment with TensorFlow
 	$(TENSORFLOW_VENV)/bin/python -m pytest tests/with_tensorflow
+
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(DOCS_VENV)/.installed  ## build the documentation site in site/, without a warning
+	$(DOCS_VENV)/bin/mkdocs build --quiet --strict --clean
+	@echo "Written: site/index.html"
+
+docs-test: export TF_CPP_MIN_LOG_LEVEL := 3
+docs-test: $(VENV)/.installed-dev $(TENSORFLOW_VENV)/.installed  ## run every block of every tutorial, as a reader would
+	$(BIN)/python -m pytest tests/tutorials -v
 
 conformance golden: export PYTHONPATH := tests
 conformance golden: export TF_CPP_MIN_LOG_LEVEL := 3
@@ -108,4 +125,4 @@ mutation: $(VENV)/.installed-mutation mutants/.started  ## plant small errors in
 	@$(BIN)/python tests/mutation/score.py --least 85
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(REFERENCE_VENV) $(TENSORFLOW_VENV) mutants runs dist build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(REFERENCE_VENV) $(TENSORFLOW_VENV) $(DOCS_VENV) site mutants runs dist build .pytest_cache .ruff_cache .hypothesis
