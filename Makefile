@@ -1,5 +1,5 @@
 # make demo: install and run the main job.   make test: install, lint, type-check and test.
-# make test-browser: drive the page of an audit in Chromium.
+# make test-browser: drive the documentation site and the page of an audit in Chromium.
 # make test-tensorflow: test the Keras layer.   make conformance: compare with Sionna on TensorFlow.
 # make docs: build the documentation site.   make docs-test: run the tutorials as a reader would.
 # make mutation: measure what the tests notice.
@@ -84,7 +84,7 @@ lint: $(VENV)/.installed-dev  ## ruff and the type checker
 test: lint  ## lint, type-check and run the tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-browser: $(VENV)/.installed-browser  ## drive a page, and that of make demo if there is one, in Chromium
+test-browser: $(VENV)/.installed-browser docs  ## drive the site and audit pages, also that of make demo, in Chromium
 	$(if $(wildcard $(RUN)/audit.html),LINKSIM_AUDIT_PAGE=$(RUN)/audit.html) $(BIN)/python -m pytest tests/browser
 
 test-tensorflow: export TF_CPP_MIN_LOG_LEVEL := 2
