@@ -91,9 +91,10 @@ test-tensorflow: export TF_CPP_MIN_LOG_LEVEL := 2
 test-tensorflow: $(TENSORFLOW_VENV)/.installed  ## test the Keras layer, in an environment with TensorFlow
 	$(TENSORFLOW_VENV)/bin/python -m pytest tests/with_tensorflow
 
+# Without --quiet, which hides warnings from --strict, too.
 docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(DOCS_VENV)/.installed  ## build the documentation site in site/, without a warning
-	$(DOCS_VENV)/bin/mkdocs build --quiet --strict --clean
+	$(DOCS_VENV)/bin/mkdocs build --strict --clean
 	@echo "Written: site/index.html"
 
 docs-test: export TF_CPP_MIN_LOG_LEVEL := 3
