@@ -26,7 +26,7 @@ FILE = re.compile(r"# ([\w./-]+\.\w+)\n")
 NUMBER = re.compile(r"-?\d+\.\d+")
 END = "\x00end of block\x00"
 TOLERANCE = 0.05
-SECONDS = 400
+SECONDS = 600
 """For one block: two busy cores are several times as slow as idle ones."""
 
 SESSION = f"""
