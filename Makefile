@@ -11,6 +11,7 @@ LOWEST_VENV := .venv-lowest
 # Packages that test-lowest takes from constraints.txt: torch where only its tested build runs without a GPU's libraries.
 LOWEST_TESTED ?= torch torchvision
 LOWEST_TESTS ?= tests/linksim tests/stages tests/laws tests/cli tests/deploy tests/structure
+DOCS_VENV := .venv-docs
 CONFORMANCE_RUN ?= runs/conformance
 STUDY ?= runs/study
 STUDY_FLAGS ?=
@@ -23,7 +24,8 @@ PYTHON_IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11) and "lin
 TENSORFLOW_HAS_WHEELS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "TensorFlow needs Python 3.11 to 3.13 here: make REFERENCE_PYTHON=python3.13 and the target")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo study test test-browser test-tensorflow test-lowest release-check lint conformance golden mutation clean
+.PHONY: help venv demo study test test-browser test-tensorflow test-lowest release-check lint docs docs-test \
+	conformance golden mutation clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  —/'
@@ -63,6 +65,12 @@ $(TENSORFLOW_VENV)/.installed: tests/with_tensorflow/requirements.txt pyproject.
 	$(TENSORFLOW_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r $< -e .
 	@touch $@
 
+$(DOCS_VENV)/.installed: docs/theme/requirements.txt constraints.txt
+	@$(PYTHON) -c '$(PYTHON_IS_NEW_ENOUGH)'
+	$(PYTHON) -m venv --clear $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r $<
+	@touch $@
+
 demo: $(VENV)/.installed  ## train, audit and benchmark a digital semantic link on real digits
 	$(BIN)/linksim train --preset recommended --run-dir $(RUN) --overwrite $(TRAIN_FLAGS)
 	$(BIN)/linksim audit $(RUN)/checkpoints/best_hard_model.pt --out $(RUN)
@@ -92,7 +100,7 @@ lint: $(VENV)/.installed-dev  ## ruff and the type checker
 test: lint  ## lint, type-check and run the tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-browser: $(VENV)/.installed-browser  ## drive a page, and that of make demo if there is one, in Chromium
+test-browser: $(VENV)/.installed-browser docs  ## drive the site and audit pages, also that of make demo, in Chromium
 	$(if $(wildcard $(RUN)/audit.html),LINKSIM_AUDIT_PAGE=$(RUN)/audit.html) $(BIN)/python -m pytest tests/browser
 
 test-tensorflow: export TF_CPP_MIN_LOG_LEVEL := 2
@@ -107,6 +115,16 @@ test-lowest: $(BIN)/python  ## test with the lowest versions that are declared, 
 
 release-check: $(VENV)/.installed-dev  ## build wheel and source archive, install each alone, run what README.md promises
 	$(BIN)/python tests/release/check.py
+
+# Without --quiet, which hides warnings from --strict, too.
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(DOCS_VENV)/.installed  ## build the documentation site in site/, without a warning
+	$(DOCS_VENV)/bin/mkdocs build --strict --clean
+	@echo "Written: site/index.html"
+
+docs-test: export TF_CPP_MIN_LOG_LEVEL := 3
+docs-test: $(VENV)/.installed-dev $(TENSORFLOW_VENV)/.installed  ## run every block of every tutorial, as a reader would
+	$(BIN)/python -m pytest tests/tutorials -v
 
 conformance golden: export PYTHONPATH := tests
 conformance golden: export TF_CPP_MIN_LOG_LEVEL := 3
@@ -133,4 +151,5 @@ mutation: $(VENV)/.installed-mutation mutants/.started  ## plant small errors in
 	@$(BIN)/python tests/mutation/score.py --least 85
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(REFERENCE_VENV) $(TENSORFLOW_VENV) $(LOWEST_VENV) mutants runs dist build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(REFERENCE_VENV) $(TENSORFLOW_VENV) $(LOWEST_VENV) $(DOCS_VENV) site mutants runs dist build \
+		.pytest_cache .ruff_cache .hypothesis

@@ -79,8 +79,8 @@ class LinkAdaptationVectorEnv(BatchEnv[LinkAdaptationCore]):
 
     Args:
         num_envs: number of episodes.
-        coded, schemes, symbols, snr_db, correlation, report_delay, report_noise_db, report_bias_db, history,
-            bp_iterations, episode_length, abstraction: as for `LinkAdaptationEnv`.
+        settings: coded, schemes, symbols, snr_db, correlation, report_delay, report_noise_db, report_bias_db,
+            history, bp_iterations, episode_length and abstraction, as for `LinkAdaptationEnv`.
         autoreset_mode, render_mode, tensors: as for `BatchEnv`.
 
     Example:

@@ -120,8 +120,7 @@ def reliability(bits: Signal, llr: Signal, bins: int = 20, level: float = 0.95) 
         - `llr`: mean of |LLR|,
         - `claimed`: mean of 1/(1 + exp(-|LLR|)),
         - `measured`: share of the decisions that are right,
-        - `low`, `high`: ends of its interval, by `linksim.metrics.intervals.clustered_proportion` over the
-          frames with bits in the bin,
+        - `low`, `high`: ends of its interval, by `linksim.metrics.intervals.clustered_proportion`,
         - `bits`: their number.
 
     Raises:

@@ -5,25 +5,13 @@ LINKSIM_SCREENSHOTS a folder for pictures of both.
 """
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 from helpers.audit_result import TEMPS, audit_result, hostile_result
-from playwright.sync_api import sync_playwright
 
 from linksim_benchmarks.audit.page import audit_page
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SIZES = {1280: 900, 390: 844}
 
 
@@ -43,16 +31,6 @@ def screenshots(request, tmp_path):
     folder = Path(os.environ.get("LINKSIM_SCREENSHOTS") or tmp_path) / page
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    assert found, f"this test needs a browser: install one of {', '.join(BROWSERS)}"
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ from pkgutil import walk_packages
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
-PAGES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").glob("*.md"))]
+TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+PAGES = [*TOP, *sorted((ROOT / "docs").glob("*.md"))]
+LINKED = [*TOP, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+"""With the tutorials, whose blocks belong together: make docs-test runs them."""
 WITH_TENSORFLOW = ("keras.md", "linksim.interop.keras")
 """What needs TensorFlow, which this suite does without: tests/with_tensorflow/test_docs.py runs it."""
 PACKAGES = ("linksim", "linksim_envs", "linksim_training", "linksim_benchmarks")
@@ -74,7 +76,7 @@ def test_there_are_doctests():
     assert sum(len(test.examples) for name in MODULES for test in finder.find(import_module(name)))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages(page):
     """Relative links lead to files that exist, and to headings that exist."""
     text = page.read_text(encoding="utf-8") if page.exists() else ""
