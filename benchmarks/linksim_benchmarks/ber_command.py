@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from rich.table import Table
 
 from linksim import checks, provenance
@@ -17,6 +18,7 @@ from linksim.config import (
     HardwareOptions,
 )
 from linksim.console import console, table_of
+from linksim.inputs import check_snr
 from linksim_benchmarks import output
 from linksim_benchmarks.ber import CHUNK_BITS, FRAME_BITS, PATHS, Point, modulation_name
 from linksim_benchmarks.ber_rows import points_of
@@ -113,7 +115,7 @@ def points(options: BerOptions) -> list[Point]:
             "nothing to simulate: give at least one --channel, one --bits-per-symbol and one of --paths"
         )
     for point in found:
-        point.theory()  # refuses an SNR beyond all formulas before anything is written
+        check_snr(point.snr_db, 1, torch.float32)  # before anything is written
     return list(dict.fromkeys(found))
 
 

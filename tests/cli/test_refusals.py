@@ -196,7 +196,8 @@ BER = {
     "bits that are no number": (["--max-bits", "nan"], "--max-bits"),
     "negative seed": (["--seed", "-4"], "--seed"),
     "both kinds of SNR": (["--snr-db", "5"], "--ebno-db"),
-    "SNR beyond the closed form": (["--ebno-db", "400"], "snr_db"),
+    "SNR beyond float32": (["--ebno-db", "400"], "snr_db"),
+    "SNR beyond float32, without a closed form": (["--ebno-db", "250", "--code", "ldpc"], "snr_db"),
     "unknown demapper": (["--demapper", "exact"], "--demapper"),
 }
 
