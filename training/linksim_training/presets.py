@@ -41,7 +41,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "lambda_soft": 0.5,
             "lambda_consistency": 0.0,
             "lambda_vec": 0.0,
-            "lambda_marginal": 0.6,
+            "lambda_marginal": 0.2,
             "marginal_of": "usage",
         },
     }
